@@ -1,0 +1,80 @@
+/*
+ * generate: the SQL of a load, made from the declarations by pure functions.
+ *
+ * Nothing here talks to a database. The texts contain the placeholders :load_id, :step_id, :run_id, :from, :to, :snapshot_at that
+ * slice.c fills (template.h), so that `loadstar plan` prints exactly what runs; golden files in tests/golden hold them.
+ * Staging lives in temporary tables of the loading session: loadstar_stage (as extracted, with stage_row), loadstar_rows (deduplicated
+ * and resolved), loadstar_keys (keys touched).
+ */
+#ifndef ETL_GENERATE_H
+#define ETL_GENERATE_H
+
+#include "etl/spec.h"
+
+/* What a statement's result means. */
+enum load_counter {
+	COUNT_NOTHING,
+	COUNT_ROW,        /* one row whose column names are the names of struct load_counts' fields: each is added */
+	COUNT_AFFECTED,   /* rows of the command tag are added to the field `field` */
+	COUNT_MUST_BE_0,  /* one row, one column n: > 0 fails with `code` and `message` (printf with one %lld) */
+};
+
+struct load_statement {
+	const char *name;  /* logged, and shown by plan: "delete vanished rows" */
+	const char *sql;
+	enum load_counter counter;
+	const char *field; /* COUNT_AFFECTED */
+	enum fail_code code;
+	const char *message;
+	bool read_only;
+};
+struct load_statements {
+	struct load_statement *items;
+	size_t count;
+};
+
+/* X-macro of every count: the contract's rows, the contract's effects, and what the laws need. */
+#define LOAD_COUNTS(X) \
+	X(read) X(inserted) X(updated) X(unchanged) X(closed) X(deduplicated) X(filtered) X(rejected) \
+	X(versions_opened) X(versions_closed) X(rows_deleted) X(members_inferred) X(rows_repointed) X(children) \
+	X(rows_moved) X(rows_before) X(rows_after) X(rows_opened) X(content_rows)
+struct load_counts {
+#define X(field) int64_t field;
+	LOAD_COUNTS(X)
+#undef X
+};
+
+/* DDL of one table with its bookkeeping (surrogate, effective_from …, load_id, loaded_at, observation log, retired keys, unique
+ * keys, indexes, the unknown member -1). Idempotent: CREATE … IF NOT EXISTS and guarded ALTERs that add new columns. */
+bool generate_ddl(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_statements *out)
+    MUST_CHECK;
+
+/* The source query with :from, :to and params filled, cut to the declared columns by name. */
+bool generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us, int64_t to_us,
+    const json_t *params, char **sql) MUST_CHECK;
+
+/* STAGE: create the staging table; then (after COPY) index, ANALYZE, keys that are NULL. */
+void generate_stage_table(struct ctx *ctx, const struct spec_table *table, char **create, char **copy_from);
+bool generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    struct load_statements *out) MUST_CHECK;
+
+/* PUBLISH between the protocol's checks and the ledger row: resolve, difference, re-point, counts. scope: table or time. */
+bool generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out) MUST_CHECK;
+
+/* One row, one column: the content hash of the slice as protocol.md defines it. */
+char *generate_content_hash(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope);
+
+/* Names whose advisory locks PUBLISH takes, sorted; exclusive or shared. */
+struct load_lock {
+	const char *table; /* schema-qualified, unquoted: public.dim_robots */
+	bool exclusive;
+};
+void generate_locks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_lock **locks,
+    size_t *count);
+
+/* schema.table with quotes, and without (lock and ledger name). */
+char *generate_table_identifier(struct ctx *ctx, const struct spec *spec, const char *table);
+char *generate_table_name(struct ctx *ctx, const struct spec *spec, const char *table);
+
+#endif

@@ -1,0 +1,22 @@
+/* run_request: the body of POST /v1/runs, checked against the pipeline's spec. Every wrong field gets a JSON pointer. */
+#ifndef ETL_RUN_REQUEST_H
+#define ETL_RUN_REQUEST_H
+
+#include "etl/spec.h"
+#include "sql/run_store.h"
+
+struct run_request {
+	const char *pipeline;
+	bool dry_run;
+	const char *on_duplicate;
+	const char *fingerprint; /* SHA-256 of the canonical body */
+	struct run run;          /* filled but for id, status, spec_version, requested_by, trigger */
+};
+
+/* Shape only: known fields, types, formats; needs no spec. FAIL_INVALID_REQUEST with all wrong fields. */
+bool run_request_parse(struct ctx *ctx, const json_t *body, struct run_request *request) MUST_CHECK;
+
+/* Against the spec: tables exist, params declared and typed, slice divides, from < to, from and to belong to range. */
+bool run_request_check(struct ctx *ctx, const struct spec *spec, struct run_request *request) MUST_CHECK;
+
+#endif

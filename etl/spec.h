@@ -1,0 +1,168 @@
+/*
+ * spec: what a pipeline declares, as understood.
+ *
+ * A spec is parsed once from its files (pipeline.yaml and SQL), checked whole, and immutable afterwards: threads share it.
+ * It lives in a ctx of its own (see catalog.h). Every error names file:line:column; all are collected, not only the
+ * first. spec_keys.def is the one table of keys (section, key, type, required, doc): the parser, the reference and the
+ * suggestion for a misspelt key read it.
+ */
+#ifndef ETL_SPEC_H
+#define ETL_SPEC_H
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/retry.h"
+
+/* Files of one version, sorted by path ("pipeline.yaml", "extract/surgeons.sql"). */
+struct spec_file {
+	const char *path;
+	const char *text;
+};
+struct spec_files {
+	struct spec_file *items;
+	size_t count;
+};
+
+struct spec_place {
+	const char *file; /* path within the pipeline's folder */
+	int line, column; /* from 1 */
+};
+
+enum type_kind {
+	TYPE_TEXT, TYPE_SMALLINT, TYPE_INTEGER, TYPE_BIGINT, TYPE_BOOLEAN, TYPE_NUMERIC, TYPE_DOUBLE, TYPE_DATE,
+	TYPE_TIMESTAMP, TYPE_TIMESTAMPTZ, TYPE_UUID, TYPE_JSONB
+};
+struct spec_type {
+	enum type_kind kind;
+	int precision, scale; /* numeric; precision 0: unbounded */
+};
+/* As PostgreSQL's format_type() spells it: "timestamp with time zone", "numeric(10,2)". */
+char *spec_type_name(struct ctx *ctx, const struct spec_type *type);
+
+struct spec_column {
+	const char *name;
+	struct spec_type type;
+	bool key;       /* part of key or grain */
+	bool tracked;   /* SCD2: a change opens a version; else it is overwritten in all versions */
+	bool not_null;
+	const char *comment;
+	struct spec_place place;
+};
+
+enum lookup_missing { MISSING_UNKNOWN, MISSING_FAIL, MISSING_INFER, MISSING_QUARANTINE };
+
+struct spec_table;
+struct spec_lookup {
+	const char *column;                 /* the surrogate key column it fills in this table */
+	const struct spec_table *dimension;
+	const char **match;                 /* columns of this table, in the order of the dimension's key */
+	const char *as_of;                  /* column of this table; NULL: the current version */
+	enum lookup_missing missing;
+	bool before_first_missing;          /* before a key's first version: false: the first one, true: as missing */
+	struct spec_place place;
+};
+
+enum table_kind { TABLE_DIMENSION, TABLE_FACT };
+enum write_mode { WRITE_REPLACE_RANGE, WRITE_APPEND, WRITE_UPSERT, WRITE_REPLACE_ALL };
+enum delete_mode { DELETES_IGNORE, DELETES_CLOSE };
+
+struct spec_source {
+	const char *name;
+	const char *type;       /* "postgres" */
+	const char *connection; /* name of LOADSTAR_CONNECTION_<NAME> */
+	struct spec_place place;
+};
+
+struct spec_timeouts {
+	int64_t statement_ms, step_ms, run_ms, lock_ms; /* 10m 1h 24h 30s unless declared */
+};
+
+struct spec_table {
+	const char *name;
+	enum table_kind kind;
+	const char *comment;
+	const struct spec_source *source;
+	const char *query_path;
+	const char *query;          /* text of the SQL file */
+	const char *surrogate;      /* column name; default <dimension>_key; NULL for a fact without one */
+	struct spec_column *columns;
+	size_t column_count;
+	const char **keys;          /* key of a dimension, grain of a fact; columns marked key */
+	size_t key_count;
+	/* dimensions */
+	int scd;                    /* 1 or 2 */
+	const char *valid_from;     /* column; the observation's time */
+	enum delete_mode deletes;
+	/* facts */
+	const char *time;           /* column; NULL: whole-table slices only */
+	int64_t begin_us;           /* first slice's start when absolute */
+	struct period begin_before; /* "-P25M": that long before today, floored to the slice; zero: absolute */
+	int64_t lag_ms;
+	int64_t lookback;           /* slices */
+	const char *changed_by;     /* column; NULL: none */
+	enum write_mode write;
+	struct period slice;
+	const char *slice_text;     /* "P1M" */
+	struct spec_lookup *lookups;
+	size_t lookup_count;
+	bool fail_run;              /* on_error: fail (default), or continue */
+	struct retry_policy retry;
+	struct spec_timeouts timeouts;
+	int64_t wave;               /* dimensions 2…, facts after them; lookups order them (0 plan, 1 ddl) */
+	struct spec_place place;
+};
+
+struct spec_param {
+	const char *name;
+	struct spec_type type;
+	const char *pattern;        /* POSIX ERE over the whole value; NULL: any */
+	const char *default_text;   /* NULL: required */
+	const char *column;         /* the column it narrows; NULL: none */
+	struct spec_place place;
+};
+
+struct spec {
+	const char *pipeline;
+	const char *hash;           /* "sha256:…" over all files */
+	const char *warehouse;      /* connection name */
+	const char *schema;
+	const char *timezone;
+	const char *comment;
+	struct spec_param *params;
+	size_t param_count;
+	struct spec_source *sources;
+	size_t source_count;
+	struct spec_table *tables;  /* in declared order */
+	size_t table_count;
+	struct spec_timeouts timeouts;
+	struct spec_files files;
+};
+
+/* One finding of the check. */
+struct spec_error {
+	struct spec_place place;
+	const char *message;
+	struct spec_error *next;
+};
+
+/* Parses and checks. False: *errors lists every finding in order of place, and the failure FAIL_SPEC_INVALID is the first one as
+ * "file:line:column: message". Everything lives in ctx. */
+bool spec_parse(struct ctx *ctx, const struct spec_files *files, struct spec **spec, struct spec_error **errors)
+    MUST_CHECK;
+
+/* Reads a pipeline's folder: pipeline.yaml and every *.sql below it except sample/. */
+bool spec_read_folder(struct ctx *ctx, const char *folder, struct spec_files *files) MUST_CHECK;
+bool spec_files_from_json(struct ctx *ctx, const json_t *object, struct spec_files *files) MUST_CHECK;
+json_t *spec_files_to_json(struct ctx *ctx, const struct spec_files *files);
+char *spec_files_hash(struct ctx *ctx, const struct spec_files *files);
+
+const struct spec_table *spec_find_table(const struct spec *spec, const char *name); /* NULL: none */
+const struct spec_column *spec_find_column(const struct spec_table *table, const char *name);
+
+/* The spec as understood, for GET /v1/pipelines/{p}. */
+json_t *spec_to_json(struct ctx *ctx, const struct spec *spec);
+
+/* Start of the first slice at a given now. */
+int64_t spec_begin(const struct spec_table *table, int64_t now_us);
+
+#endif

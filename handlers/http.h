@@ -1,0 +1,68 @@
+/*
+ * http: a request and its reply as plain data. No sockets here: server/http.c carries them out.
+ *
+ * A handler is `bool handler(ctx, app, request, reply)`; false means the ctx holds a failure, which becomes a problem document
+ * (RFC 9457). It runs on a pool thread while the connection is suspended. Besides a body a handler may reply `wait` (held
+ * until a run's etag changes or the deadline passes) or `stream` (log lines as they come); the server carries both out
+ * from the board, without a thread or a database connection.
+ */
+#ifndef HANDLERS_HTTP_H
+#define HANDLERS_HTTP_H
+
+#include "base/json.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OPTIONS, HTTP_METHOD_COUNT };
+
+struct http_pair {
+	const char *name, *value;
+};
+
+enum { HTTP_MAX_PATH_VALUES = 4 };
+
+struct request {
+	enum http_method method;
+	const char *path;                               /* raw, without query */
+	const char *path_values[HTTP_MAX_PATH_VALUES];  /* decoded {…} segments in the route's order */
+	struct http_pair *query;                        /* decoded, in order, duplicates kept */
+	size_t query_count;
+	struct http_pair *headers;
+	size_t header_count;
+	const char *body;
+	size_t body_length;
+	const char *client;                             /* address */
+	const struct principal *who;                    /* set by the dispatcher; NULL where the route needs no token */
+};
+
+/* NULL when absent. Header names ignore case. */
+const char *request_query(const struct request *request, const char *name);
+const char *request_header(const struct request *request, const char *name);
+
+enum reply_kind { REPLY_BODY, REPLY_WAIT, REPLY_STREAM };
+enum stream_format { STREAM_NDJSON, STREAM_SSE };
+
+struct reply {
+	enum reply_kind kind;
+	int status;
+	const char *content_type;
+	const char *body;          /* in the request's ctx, or static, or of a held board page */
+	size_t length;
+	const char *etag;
+	const char *location;
+	const char *allow;         /* 405 */
+	int64_t retry_after_s;     /* 0: none */
+	/* wait: answer GET of this run when its etag differs from `etag`, at the deadline with 304 */
+	const char *run_id;
+	int64_t wait_ms;
+	/* stream: lines of run_id after `after` until the run is final */
+	int64_t after;
+	const char *level, *step_id; /* filters, NULL: all */
+	enum stream_format format;
+};
+
+bool reply_json(struct ctx *ctx, struct reply *reply, int status, const json_t *value);
+bool reply_text(struct reply *reply, int status, const char *content_type, const char *body);
+
+/* The problem document of the ctx's failure, with status, and its headers. request may be NULL. */
+void reply_problem(struct ctx *ctx, const struct request *request, struct reply *reply);
+
+#endif
