@@ -3,16 +3,29 @@
 #define ETL_PLAN_H
 
 #include "etl/slice.h"
+#include "sql/run_store.h"
 
 struct plan {
 	struct step_plan *steps;
 	size_t count;
+	int64_t deadline_us; /* of the run: created + timeouts.run */
 };
+
+/* Tables the run's type and its `tables` name, in order of wave. */
+void plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *claim,
+    const struct spec_table ***tables, size_t *count);
+
+/* Canonical name of an interval: "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z". */
+char *plan_slice_name(struct ctx *ctx, int64_t from_us, int64_t to_us);
 
 /* job->claim is the plan step (or a dry run's stand-in); coverage is asked of the warehouse when the mode needs it. */
 bool plan_make(struct ctx *ctx, const struct slice_job *job, struct plan *plan) MUST_CHECK;
 
 /* The plan with the SQL of one slice per table: dry_run and `loadstar plan`. */
-json_t *plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *plan);
+bool plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *plan, json_t **json) MUST_CHECK;
+
+/* The same for a run that is not accepted (dry_run): reads the ledger and the source, writes nothing. */
+bool plan_preview(struct ctx *ctx, const struct config *config, const char *control_id, int64_t epoch,
+    const struct spec *spec, const struct run *run, json_t **json) MUST_CHECK;
 
 #endif

@@ -135,6 +135,7 @@ struct spec {
 	struct spec_table *tables;  /* in declared order */
 	size_t table_count;
 	struct spec_timeouts timeouts;
+	struct retry_policy retry; /* of steps without a table; the default of tables */
 	struct spec_files files;
 };
 

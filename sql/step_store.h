@@ -56,8 +56,8 @@ struct step_claims {
 
 /* Claims up to limit ready steps: queued, retry_at passed, the run neither paused nor over its max_parallel, no
  * overlapping step of the table running; highest run priority, then oldest run, then ordinal. Starts the run when it is its first
- * step. A claim that breaks the exclusion constraint (23P01) is left and the next taken. */
-bool step_claim(struct ctx *ctx, struct pg *db, const char *boot_id, const char *worker, int limit,
+ * step. revocations_only: steps with end_as alone (a slot that loads never take). A claim that breaks the exclusion constraint (23P01) is left and the next taken. */
+bool step_claim(struct ctx *ctx, struct pg *db, const char *boot_id, bool revocations_only, int limit,
     struct step_claims *claims) MUST_CHECK;
 
 /* The plan step's end: inserts the plan's steps, sets steps_total, finishes the plan step, queues the first wave; a run

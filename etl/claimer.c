@@ -1,0 +1,167 @@
+/* claimer: fills idle workers from the queue, and sweeps what other replicas left behind. */
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
+#include "etl/engine_room.h"
+#include "sql/run_store.h"
+
+enum { POLL_MS = 1000, AFTER_FAILURE_MS = 500 };
+
+/* Until something may be claimable, a worker is free, or POLL_MS passed. */
+static void
+wait_for_work(struct engine *engine, int64_t timeout_ms)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += timeout_ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	(void)pthread_mutex_lock(&engine->lock);
+	while (!engine->hurry && !atomic_load(&engine->stopping)) {
+		if (pthread_cond_timedwait(&engine->wake_claimer, &engine->lock, &until) != 0)
+			break;
+	}
+	engine->hurry = false;
+	(void)pthread_mutex_unlock(&engine->lock);
+}
+
+static int
+idle_workers(struct engine *engine)
+{
+	int idle;
+
+	(void)pthread_mutex_lock(&engine->lock);
+	idle = engine->worker_count - engine->busy;
+	(void)pthread_mutex_unlock(&engine->lock);
+	return idle;
+}
+
+static void
+observe_delays(const struct step_claims *claims)
+{
+	for (size_t i = 0; i < claims->count; i++) {
+		int64_t delay_us = clock_now_us() - claims->items[i].ready_us;
+
+		metrics_observe(METRIC_STEP_START_DELAY, METRIC_LABELS(NULL),
+		    delay_us > 0 ? (double)delay_us / 1e6 : 0);
+	}
+}
+
+/* One claim. True when as many came as were asked for: there may be more. */
+static bool
+claim_once(struct engine *engine, int limit, bool revocations_only)
+{
+	struct ctx *batch_ctx = ctx_new("claim", 0);
+	struct step_claims claims = {0};
+	struct pg *db;
+	bool ok;
+
+	{
+		CTX_SCOPE(tmp, batch_ctx);
+		ok = pool_take(tmp, engine->options.pool, &db) &&
+		     step_claim(batch_ctx, db, engine->options.boot_id, revocations_only, limit, &claims);
+	}
+	if (!ok) {
+		log_failure(batch_ctx, "cannot claim steps");
+		clock_sleep_ms(AFTER_FAILURE_MS);
+	}
+	if (!ok || claims.count == 0) {
+		ctx_free(batch_ctx);
+		return false;
+	}
+	observe_delays(&claims);
+	engine_enlist(engine, batch_ctx, &claims);
+	return claims.count == (size_t)limit;
+}
+
+/* The last idle slot is for revocations, which may also fill the others. */
+static void
+claim(struct engine *engine)
+{
+	int idle = idle_workers(engine);
+
+	while (idle > 1 && claim_once(engine, idle - 1, false))
+		idle = idle_workers(engine);
+	if (idle_workers(engine) > 0)
+		(void)claim_once(engine, 1, true);
+}
+
+static void
+sweep(struct engine *engine)
+{
+	struct ctx *ctx = ctx_new("sweep", 0);
+	int64_t lost = 0, expired = 0;
+	struct pg *db;
+
+	if (!pool_take(ctx, engine->options.pool, &db) || !step_expire_leases(ctx, db, &lost) ||
+	    !run_expire_deadlines(ctx, db, &expired))
+		log_failure(ctx, "cannot sweep");
+	if (lost > 0)
+		log_line(ctx, LOG_WARN, "took over steps of a lost replica", "steps", text_from_i64(ctx, lost), NULL);
+	ctx_free(ctx);
+}
+
+void *
+claimer_main(void *arg)
+{
+	struct engine *engine = arg;
+	int64_t period_us = engine->options.config->lease_ms * 1000 / 3;
+	int64_t next_sweep_us = 0;
+
+	while (!atomic_load(&engine->stopping)) {
+		if (!atomic_load(&engine->quiescing)) {
+			if (clock_monotonic_us() >= next_sweep_us) {
+				sweep(engine);
+				next_sweep_us = clock_monotonic_us() + period_us;
+			}
+			claim(engine);
+		}
+		wait_for_work(engine, POLL_MS);
+	}
+	return NULL;
+}
+
+/* Turns notifications into hurry. Without it the claimer's polling is enough. */
+static bool
+listen_on(struct ctx *ctx, struct engine *engine)
+{
+	struct pg_options options = {.what = "control database", .application_name = "loadstar listener"};
+	struct pg *db;
+	bool notified;
+
+	ctx_watch_cancel(ctx, &engine->threads);
+	if (!pg_open(ctx, pool_url(engine->options.pool), &options, &db) || !pg_run(ctx, db, "LISTEN loadstar_work"))
+		return false;
+	engine_hurry(engine); /* what came while nobody listened */
+	while (!atomic_load(&engine->stopping)) {
+		if (!pg_wait_notify(ctx, db, 30000, &notified) || (!notified && !pg_run(ctx, db, "SELECT 1")))
+			return false;
+		if (notified)
+			engine_hurry(engine);
+	}
+	return true;
+}
+
+void *
+listener_main(void *arg)
+{
+	struct engine *engine = arg;
+
+	while (!atomic_load(&engine->stopping)) {
+		struct ctx *ctx = ctx_new("listener", 0);
+
+		if (!listen_on(ctx, engine) && !atomic_load(&engine->stopping)) {
+			log_failure(ctx, "not listening for work; polling goes on");
+			clock_sleep_ms(AFTER_FAILURE_MS);
+		}
+		ctx_free(ctx);
+	}
+	return NULL;
+}

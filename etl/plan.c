@@ -1,0 +1,238 @@
+/*
+ * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice.
+ *
+ * Slices lie on the grid of their period (clock.h); a range that is not on the grid gets a shorter first or last slice. The
+ * last slice of `full` and `facts` holds now − lag: its end is not over, so that it is committed `open` and done again.
+ */
+#include "etl/plan.h"
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/uuid.h"
+
+struct intervals {
+	struct slice_interval *items;
+	size_t count, capacity;
+};
+
+char *
+plan_slice_name(struct ctx *ctx, int64_t from_us, int64_t to_us)
+{
+	return ctx_printf(ctx, "%s/%s", clock_format(ctx, from_us), clock_format(ctx, to_us));
+}
+
+static bool
+is_named(const json_t *names, const char *name)
+{
+	const json_t *item;
+	size_t i;
+
+	if (json_array_size(names) == 0)
+		return true;
+	json_array_foreach(names, i, item) {
+		if (text_equal(json_string_value(item), name))
+			return true;
+	}
+	return false;
+}
+
+static bool
+fits_type(const char *run_type, enum table_kind kind)
+{
+	if (text_equal(run_type, "full"))
+		return true;
+	return text_equal(run_type, "dimensions") == (kind == TABLE_DIMENSION);
+}
+
+void
+plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *claim,
+    const struct spec_table ***tables, size_t *count)
+{
+	*tables = ctx_alloc_array(ctx, spec->table_count, sizeof(**tables));
+	*count = 0;
+	for (int64_t wave = 0, left = (int64_t)spec->table_count; left > 0; wave++) {
+		for (size_t i = 0; i < spec->table_count; i++) {
+			const struct spec_table *table = &spec->tables[i];
+
+			if (table->wave != wave)
+				continue;
+			left--;
+			if (fits_type(claim->run_type, table->kind) && is_named(claim->tables, table->name))
+				(*tables)[(*count)++] = table;
+		}
+	}
+}
+
+static void
+add_interval(struct ctx *ctx, struct intervals *list, int64_t from_us, int64_t to_us)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+		struct slice_interval *more = ctx_alloc_array(ctx, capacity, sizeof(*more));
+
+		for (size_t i = 0; i < list->count; i++)
+			more[i] = list->items[i];
+		list->items = more;
+		list->capacity = capacity;
+	}
+	list->items[list->count++] = (struct slice_interval){.from_us = from_us, .to_us = to_us};
+}
+
+/* Cuts [from, end) on the grid; with whole_last the last slice keeps its grid end. */
+static void
+cut(struct ctx *ctx, struct intervals *list, const struct period *period, int64_t from_us, int64_t end_us,
+    bool whole_last)
+{
+	int64_t at_us = from_us;
+
+	while (at_us < end_us) {
+		int64_t next_us = period_add(period_floor(at_us, period), period, 1);
+
+		if (next_us > end_us && !whole_last)
+			next_us = end_us;
+		add_interval(ctx, list, at_us, next_us);
+		at_us = next_us;
+	}
+}
+
+static bool
+period_of(struct ctx *ctx, const struct spec_table *table, const struct step_claim *claim, struct period *period)
+{
+	*period = table->slice;
+	if (claim->run_slice == NULL)
+		return true;
+	if (!period_parse(claim->run_slice, period) || !period_is_grid(period))
+		return fail(ctx, FAIL_INVALID_REQUEST, "slice %s is not a period that makes a grid", claim->run_slice);
+	return true;
+}
+
+static bool
+is_wanted(const char *mode, const struct slice_interval *interval, size_t from_end, int64_t lookback)
+{
+	if (text_equal(mode, "all"))
+		return true;
+	if (text_equal(mode, "missing") || text_equal(mode, "failed"))
+		return !interval->loaded;
+	return !interval->loaded || interval->open || interval->touched || (int64_t)from_end < lookback;
+}
+
+/* Keeps the intervals that the mode wants. */
+static bool
+choose(struct ctx *ctx, const struct slice_job *job, struct intervals *list)
+{
+	const char *mode = job->claim->mode;
+	size_t kept = 0;
+
+	if (!text_equal(mode, "all") &&
+	    !slice_coverage(ctx, job, list->items, list->count, text_equal(mode, "auto")))
+		return false;
+	for (size_t i = 0; i < list->count; i++) {
+		/* The open slice at the end does not count as one of the last `lookback` ones. */
+		size_t from_end = list->count - 1 - i;
+
+		if (is_wanted(mode, &list->items[i], from_end == 0 ? 0 : from_end - 1, job->table->lookback))
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
+	return true;
+}
+
+static bool
+resolve(struct ctx *ctx, const struct slice_job *job, struct intervals *list)
+{
+	const struct spec_table *table = job->table;
+	const struct step_claim *claim = job->claim;
+	int64_t now_us = claim->run_created_us; /* a retry of the plan means the same range */
+	struct period period;
+
+	if (!period_of(ctx, table, claim, &period))
+		return false;
+	if (text_equal(claim->run_type, "range"))
+		cut(ctx, list, &period, claim->run_from_us, claim->run_to_us, false);
+	else
+		cut(ctx, list, &period, spec_begin(table, now_us), now_us - table->lag_ms * 1000, true);
+	return choose(ctx, job, list);
+}
+
+static struct step_plan
+new_step(struct ctx *ctx, const char *kind, int64_t wave)
+{
+	return (struct step_plan){
+	    .id = uuid_make(ctx), .kind = kind, .wave = wave, .fail_run = true};
+}
+
+static struct step_plan
+table_step(struct ctx *ctx, const struct spec_table *table)
+{
+	struct step_plan step = new_step(ctx, table->kind == TABLE_DIMENSION ? "dimension" : "fact", table->wave);
+
+	step.table = table->name;
+	step.fail_run = table->fail_run;
+	step.scope = "table";
+	step.slice = "table";
+	step.from_us = CLOCK_MINUS_INFINITY;
+	step.to_us = CLOCK_INFINITY;
+	return step;
+}
+
+static void
+add_step(struct ctx *ctx, struct plan *plan, size_t *capacity, struct step_plan step)
+{
+	if (plan->count == *capacity) {
+		size_t more = *capacity == 0 ? 64 : *capacity * 2;
+		struct step_plan *steps = ctx_alloc_array(ctx, more, sizeof(*steps));
+
+		for (size_t i = 0; i < plan->count; i++)
+			steps[i] = plan->steps[i];
+		plan->steps = steps;
+		*capacity = more;
+	}
+	plan->steps[plan->count++] = step;
+}
+
+static bool
+add_table(struct ctx *ctx, const struct slice_job *plan_job, const struct spec_table *table, struct plan *plan,
+    size_t *capacity)
+{
+	struct slice_job job = *plan_job;
+	struct intervals list = {0};
+
+	job.table = table;
+	if (table->time == NULL) {
+		add_step(ctx, plan, capacity, table_step(ctx, table));
+		return true;
+	}
+	if (!resolve(ctx, &job, &list))
+		return false;
+	for (size_t i = 0; i < list.count; i++) {
+		size_t at = job.claim->descending ? list.count - 1 - i : i;
+		const struct slice_interval *interval = &list.items[at];
+		struct step_plan step = table_step(ctx, table);
+
+		step.scope = "time";
+		step.slice = plan_slice_name(ctx, interval->from_us, interval->to_us);
+		step.from_us = interval->from_us;
+		step.to_us = interval->to_us;
+		step.ordinal = (int64_t)i;
+		add_step(ctx, plan, capacity, step);
+	}
+	return true;
+}
+
+bool
+plan_make(struct ctx *ctx, const struct slice_job *job, struct plan *plan)
+{
+	const struct spec_table **tables;
+	size_t count, capacity = 0;
+
+	*plan = (struct plan){.deadline_us = job->claim->run_created_us + job->spec->timeouts.run_ms * 1000};
+	plan_tables(ctx, job->spec, job->claim, &tables, &count);
+	if (count == 0)
+		return true;
+	add_step(ctx, plan, &capacity, new_step(ctx, "ddl", 1));
+	for (size_t i = 0; i < count; i++)
+		if (!add_table(ctx, job, tables[i], plan, &capacity))
+			return false;
+	return !ctx_failed(ctx);
+}

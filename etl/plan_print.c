@@ -1,0 +1,123 @@
+/* plan_print: a plan for people: its steps, and the SQL of one slice of each table. */
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "etl/plan.h"
+
+static void
+add_statements(struct ctx *ctx, json_t *list, const char *phase, const struct load_statements *statements)
+{
+	for (size_t i = 0; i < statements->count; i++) {
+		json_t *item = json_new_object(ctx);
+
+		json_put_string(ctx, item, "phase", phase);
+		json_put_string(ctx, item, "name", statements->items[i].name);
+		json_put_string(ctx, item, "sql", statements->items[i].sql);
+		json_add(list, item);
+	}
+}
+
+static void
+add_text(struct ctx *ctx, json_t *list, const char *phase, const char *name, const char *sql)
+{
+	struct load_statement one = {.name = name, .sql = sql};
+	struct load_statements statements = {.items = &one, .count = 1};
+
+	add_statements(ctx, list, phase, &statements);
+}
+
+/* Everything that would run for one slice, in order, with the load's own values still as :placeholders. */
+static bool
+table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table *table, const struct step_plan *step,
+    json_t *list)
+{
+	struct load_statements statements = {0};
+	char *extract, *create, *copy_from;
+
+	if (!generate_ddl(ctx, job->spec, table, &statements))
+		return false;
+	add_statements(ctx, list, "ddl", &statements);
+	if (!generate_extract(ctx, job->spec, table, step->from_us, step->to_us, job->claim->params, &extract))
+		return false;
+	add_text(ctx, list, "extract", "source query", extract);
+	generate_stage_table(ctx, table, &create, &copy_from);
+	add_text(ctx, list, "stage", "create the staging table", create);
+	add_text(ctx, list, "stage", "copy into staging", copy_from);
+	if (!generate_stage_checks(ctx, job->spec, table, &statements))
+		return false;
+	add_statements(ctx, list, "stage", &statements);
+	if (!generate_publish(ctx, job->spec, table, step->scope, &statements))
+		return false;
+	add_statements(ctx, list, "publish", &statements);
+	return true;
+}
+
+static json_t *
+step_json(struct ctx *ctx, const struct step_plan *step)
+{
+	json_t *object = json_new_object(ctx), *slice;
+
+	json_put_string(ctx, object, "kind", step->kind);
+	json_put_string(ctx, object, "table", step->table);
+	json_put_int(object, "wave", step->wave);
+	if (step->scope != NULL && step->from_us != CLOCK_MINUS_INFINITY) {
+		slice = json_new_object(ctx);
+		json_put_time(ctx, slice, "from", step->from_us);
+		json_put_time(ctx, slice, "to", step->to_us);
+		json_put(object, "slice", slice);
+	} else {
+		json_put_null(object, "slice");
+	}
+	return object;
+}
+
+/* The first step of a table stands for all of them. */
+static bool
+is_first_of_table(const struct plan *plan, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (plan->steps[i].table != NULL && plan->steps[at].table == plan->steps[i].table)
+			return false;
+	return plan->steps[at].table != NULL;
+}
+
+bool
+plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *plan, json_t **json)
+{
+	json_t *steps = json_new_array(ctx), *sql = json_new_object(ctx);
+
+	*json = json_new_object(ctx);
+	for (size_t i = 0; i < plan->count; i++) {
+		json_add(steps, step_json(ctx, &plan->steps[i]));
+		if (is_first_of_table(plan, i)) {
+			json_t *list = json_new_array(ctx);
+
+			if (!table_sql(ctx, job, spec_find_table(job->spec, plan->steps[i].table), &plan->steps[i],
+			        list))
+				return false;
+			json_put(sql, plan->steps[i].table, list);
+		}
+	}
+	json_put_string(ctx, *json, "pipeline", job->spec->pipeline);
+	json_put_string(ctx, *json, "spec_version", job->spec->hash);
+	json_put_int(*json, "steps_total", (int64_t)plan->count + 1);
+	json_put(*json, "steps", steps);
+	json_put(*json, "sql", sql);
+	return true;
+}
+
+bool
+plan_preview(struct ctx *ctx, const struct config *config, const char *control_id, int64_t epoch,
+    const struct spec *spec, const struct run *run, json_t **json)
+{
+	struct step_claim claim = {
+	    .id = uuid_make(ctx), .run_id = uuid_make(ctx), .pipeline = run->pipeline, .kind = "plan",
+	    .attempt = 1, .run_type = run->type, .mode = run->mode, .run_slice = run->slice,
+	    .spec_version = spec->hash, .run_from_us = run->from_us, .run_to_us = run->to_us,
+	    .tables = run->tables, .params = run->params, .allow = run->allow, .descending = run->descending,
+	    .run_created_us = clock_now_us()};
+	struct slice_job job = {
+	    .config = config, .spec = spec, .claim = &claim, .control_id = control_id, .epoch = epoch};
+	struct plan plan;
+
+	return plan_make(ctx, &job, &plan) && plan_to_json(ctx, &job, &plan, json);
+}

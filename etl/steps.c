@@ -1,0 +1,129 @@
+/* steps: the whole business on one screen. */
+#include "etl/steps.h"
+
+#include "base/bug.h"
+#include "base/text.h"
+#include "etl/run_log.h"
+
+typedef bool step_function(struct ctx *ctx, const struct step_work *work, struct step_done *done);
+
+static step_function make_plan, apply_ddl, load_slice, revoke_slice, end_sessions;
+
+static const struct step_kind {
+	const char *name;
+	step_function *execute;
+	step_function *revoke; /* before the step may be cancelled or failed for good */
+} kinds[] = {
+    {"plan", make_plan, end_sessions},
+    {"ddl", apply_ddl, end_sessions},
+    {"dimension", load_slice, revoke_slice},
+    {"fact", load_slice, revoke_slice},
+};
+
+/* What the run means: slices, pinned in one transaction when the plan is reported. */
+static bool
+make_plan(struct ctx *ctx, const struct step_work *work, struct step_done *done)
+{
+	done->plan = ctx_alloc(ctx, sizeof(*done->plan));
+	return plan_make(ctx, &work->job, done->plan);
+}
+
+/* Bookkeeping and tables, from the declarations. */
+static bool
+apply_ddl(struct ctx *ctx, const struct step_work *work, struct step_done *done)
+{
+	const struct spec_table **tables;
+	size_t count;
+
+	(void)done;
+	plan_tables(ctx, work->job.spec, work->claim, &tables, &count);
+	return slice_apply_ddl(ctx, &work->job, tables, count);
+}
+
+/* One slice of one table, exactly once: OPEN, STAGE, PUBLISH. */
+static bool
+load_slice(struct ctx *ctx, const struct step_work *work, struct step_done *done)
+{
+	int64_t ended = 0;
+
+	if (work->claim->attempt > 1 && !slice_end_orphans(ctx, &work->job, &ended))
+		return false;
+	done->has_counts = true;
+	return slice_load(ctx, &work->job, &done->outcome);
+}
+
+/* Nobody will publish this slice any more; was it published? */
+static bool
+revoke_slice(struct ctx *ctx, const struct step_work *work, struct step_done *done)
+{
+	bool committed = false;
+
+	if (!slice_revoke(ctx, &work->job, &done->outcome, &committed))
+		return false;
+	done->revoked = !committed;
+	done->has_counts = committed;
+	return true;
+}
+
+/* A step without a slice has nothing to revoke but its sessions. */
+static bool
+end_sessions(struct ctx *ctx, const struct step_work *work, struct step_done *done)
+{
+	int64_t ended = 0;
+
+	done->revoked = true;
+	return slice_end_orphans(ctx, &work->job, &ended);
+}
+
+static const struct step_kind *
+find_kind(const char *name)
+{
+	for (size_t i = 0; i < LENGTH_OF(kinds); i++)
+		if (text_equal(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
+}
+
+bool
+step_prepare(struct ctx *ctx, const struct engine_options *options, const struct step_claim *claim,
+    struct step_work *work)
+{
+	CTX_SCOPE(tmp, ctx);
+	const struct spec *spec;
+	struct pg *db;
+
+	if (!pool_take(tmp, options->pool, &db) ||
+	    !catalog_find(ctx, options->catalog, db, claim->pipeline, claim->spec_version, &spec))
+		return false;
+	*work = (struct step_work){.options = options, .claim = claim};
+	work->job = (struct slice_job){
+	    .config = options->config,
+	    .spec = spec,
+	    .table = claim->table != NULL ? spec_find_table(spec, claim->table) : NULL,
+	    .claim = claim,
+	    .control_id = options->control_id,
+	    .epoch = options->epoch,
+	    .load_id = options->epoch * (INT64_C(1) << 40) + claim->load_number,
+	    .log = run_log_to(ctx, options->pool, claim),
+	};
+	work->timeouts = work->job.table != NULL ? &work->job.table->timeouts : &spec->timeouts;
+	work->retry = work->job.table != NULL ? &work->job.table->retry : &spec->retry;
+	if (claim->table != NULL && work->job.table == NULL)
+		return fail(ctx, FAIL_NOT_FOUND, "version %s of %s has no table %s", spec->hash, spec->pipeline,
+		    claim->table);
+	return true;
+}
+
+bool
+step_execute(struct ctx *ctx, const struct step_work *work, struct step_done *done)
+{
+	const struct step_kind *kind = find_kind(work->claim->kind);
+
+	*done = (struct step_done){0};
+	if (kind == NULL)
+		return fail(ctx, FAIL_INTERNAL, "this version of the service knows no step of kind %s",
+		    work->claim->kind);
+	if (work->claim->end_as != NULL)
+		return kind->revoke(ctx, work, done);
+	return kind->execute(ctx, work, done);
+}

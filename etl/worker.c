@@ -1,0 +1,210 @@
+/*
+ * worker: executes attempts and reports them.
+ *
+ * The attempt runs under its own ctx with its cancel flag. The report runs under another without one, and is repeated
+ * until the control database took it or somebody else owns the step: what is committed in the warehouse must be told, and if we
+ * die before, the next attempt finds the ledger row.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
+#include "etl/engine_room.h"
+#include "etl/steps.h"
+#include "sql/run_store.h"
+
+enum { REPORT_AGAIN_MS = 500, REVOKE_AGAIN_LIMIT_MS = 30000 };
+
+/* What one attempt came to. */
+struct verdict {
+	struct step_work work;
+	struct step_done done;
+	bool ok;
+};
+
+static json_t *
+counts_to_json(struct ctx *ctx, const struct load_counts *counts, bool effects)
+{
+	json_t *object = json_new_object(ctx);
+
+	if (!effects) {
+		json_put_int(object, "read", counts->read);
+		json_put_int(object, "inserted", counts->inserted);
+		json_put_int(object, "updated", counts->updated);
+		json_put_int(object, "unchanged", counts->unchanged);
+		json_put_int(object, "closed", counts->closed);
+		json_put_int(object, "deduplicated", counts->deduplicated);
+		json_put_int(object, "filtered", counts->filtered);
+		json_put_int(object, "rejected", counts->rejected);
+		return object;
+	}
+	json_put_int(object, "versions_opened", counts->versions_opened);
+	json_put_int(object, "versions_closed", counts->versions_closed);
+	json_put_int(object, "rows_deleted", counts->rows_deleted);
+	json_put_int(object, "rows_moved", counts->rows_moved);
+	json_put_int(object, "members_inferred", counts->members_inferred);
+	json_put_int(object, "rows_repointed", counts->rows_repointed);
+	json_put_int(object, "children", counts->children);
+	return object;
+}
+
+static void
+count_rows(const struct step_claim *claim, const struct slice_outcome *outcome)
+{
+	const struct load_counts *counts = &outcome->counts;
+	const struct {
+		const char *outcome;
+		int64_t rows;
+	} parts[] = {
+	    {"inserted", counts->inserted}, {"updated", counts->updated}, {"unchanged", counts->unchanged},
+	    {"closed", counts->closed}, {"deduplicated", counts->deduplicated}, {"filtered", counts->filtered},
+	    {"rejected", counts->rejected}};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].rows > 0)
+			metrics_add(METRIC_ROWS, METRIC_LABELS(claim->pipeline, claim->table, parts[i].outcome),
+			    (double)parts[i].rows);
+}
+
+static bool
+report_success(struct ctx *ctx, struct pg *db, struct engine *engine, const struct step_claim *claim,
+    const struct step_done *done, bool *mine)
+{
+	const char *boot_id = engine->options.boot_id;
+	struct step_result result = {.rows = json_null(), .effects = json_null()};
+
+	if (done->revoked)
+		return step_end(ctx, db, claim, boot_id, mine);
+	if (done->plan != NULL)
+		return step_finish_plan(ctx, db, claim, boot_id, done->plan->steps, done->plan->count,
+		    done->plan->deadline_us, mine);
+	if (done->has_counts) {
+		result.rows = counts_to_json(ctx, &done->outcome.counts, false);
+		result.effects = counts_to_json(ctx, &done->outcome.counts, true);
+		result.bytes_read = done->outcome.bytes_read;
+		result.committed_us = done->outcome.committed_us;
+	}
+	return step_succeed(ctx, db, claim, boot_id, &result, mine);
+}
+
+/* The slice as the contract's object, for the error. */
+static json_t *
+slice_to_json(struct ctx *ctx, const struct step_claim *claim)
+{
+	json_t *slice;
+
+	if (!text_equal(claim->scope, "time"))
+		return json_null();
+	slice = json_new_object(ctx);
+	json_put_time(ctx, slice, "from", claim->from_us);
+	json_put_time(ctx, slice, "to", claim->to_us);
+	return slice;
+}
+
+static bool
+report_failure(struct ctx *ctx, struct pg *db, struct engine *engine, const struct step_claim *claim,
+    const struct retry_policy *retry, const struct failure *failure, bool *mine)
+{
+	const char *boot_id = engine->options.boot_id;
+	static const struct retry_policy revoke_retry = {
+	    .attempts = INT64_MAX, .backoff_ms = 1000, .limit_ms = REVOKE_AGAIN_LIMIT_MS};
+	json_t *error = error_to_json(ctx, failure, claim->id, claim->table, slice_to_json(ctx, claim));
+
+	if (failure->code == FAIL_HANDED_BACK)
+		return step_hand_back(ctx, db, claim, boot_id, mine);
+	if (claim->end_as != NULL) /* a revocation goes on until it is done: no step is stuck, none ends unrevoked */
+		return step_retry_later(ctx, db, claim, boot_id, error,
+		    retry_wait_ms(&revoke_retry, claim->attempt + 1), mine);
+	if (!retry_again(retry, failure->code, claim->tries))
+		return step_give_up(ctx, db, claim, boot_id, error, mine);
+	metrics_add(METRIC_STEP_RETRIES,
+	    METRIC_LABELS(claim->pipeline, fail_class_name(fail_kind(failure->code)->class)), 1);
+	return step_retry_later(ctx, db, claim, boot_id, error, retry_wait_ms(retry, claim->tries + 1), mine);
+}
+
+static bool
+report_once(struct engine *engine, const struct attempt *attempt, const struct verdict *verdict,
+    const struct failure *failure)
+{
+	static const struct retry_policy no_spec_yet = {.attempts = 4, .backoff_ms = 2000, .limit_ms = 60000};
+	const struct retry_policy *retry = verdict->work.retry != NULL ? verdict->work.retry : &no_spec_yet;
+	struct ctx *ctx = ctx_new("report", 0);
+	struct pg *db;
+	bool mine = true, told;
+
+	told = pool_take(ctx, engine->options.pool, &db) &&
+	       (verdict->ok ? report_success(ctx, db, engine, attempt->claim, &verdict->done, &mine)
+	                    : report_failure(ctx, db, engine, attempt->claim, retry, failure, &mine));
+	if (!told)
+		log_failure(ctx, "an attempt's end could not be reported yet");
+	else if (!mine)
+		log_line(ctx, LOG_INFO, "the step belongs to another attempt now", "step_id", attempt->claim->id, NULL);
+	ctx_free(ctx);
+	return told;
+}
+
+static void
+report(struct engine *engine, const struct attempt *attempt, const struct verdict *verdict,
+    const struct failure *failure)
+{
+	while (!report_once(engine, attempt, verdict, failure)) {
+		if (atomic_load(&engine->stopping))
+			return; /* the lease will tell */
+		clock_sleep_ms(REPORT_AGAIN_MS);
+	}
+	if (verdict->ok && verdict->done.has_counts)
+		count_rows(attempt->claim, &verdict->done.outcome);
+}
+
+/* The cancel flag decides what a failure means: a connection that broke because somebody took the step is no failure. */
+static bool
+worth_reporting(struct ctx *ctx, const struct attempt *attempt, struct failure *failure)
+{
+	enum cancel_reason reason = (enum cancel_reason)atomic_load(&attempt->cancel.reason);
+
+	*failure = *ctx_failure(ctx);
+	if (reason == CANCEL_REQUESTED)
+		return false; /* end_as is set: a revocation is on its way and ends this attempt, too */
+	if (reason == CANCEL_SHUTDOWN)
+		failure->code = FAIL_HANDED_BACK;
+	if (reason == CANCEL_SUPERSEDED)
+		failure->code = FAIL_FENCED; /* no news when it is taken; queued again when it was a false alarm */
+	return true;
+}
+
+static void
+execute(struct engine *engine, struct attempt *attempt)
+{
+	const struct step_claim *claim = attempt->claim;
+	struct ctx_tags tags = {.run_id = claim->run_id, .step_id = claim->id};
+	struct ctx *ctx = ctx_new("attempt", 0);
+	struct verdict verdict = {0};
+	struct failure failure = {.code = FAIL_NONE};
+
+	ctx_set_tags(ctx, &tags);
+	ctx_watch_cancel(ctx, &attempt->cancel);
+	verdict.ok = step_prepare(ctx, &engine->options, claim, &verdict.work);
+	if (verdict.ok) {
+		atomic_store(&attempt->deadline_us,
+		    clock_monotonic_us() + verdict.work.timeouts->step_ms * 1000);
+		verdict.ok = step_execute(ctx, &verdict.work, &verdict.done);
+	}
+	if (!verdict.ok)
+		log_failure(ctx, "attempt failed");
+	if (verdict.ok || worth_reporting(ctx, attempt, &failure))
+		report(engine, attempt, &verdict, &failure);
+	ctx_free(ctx);
+}
+
+void *
+worker_main(void *arg)
+{
+	struct engine *engine = arg;
+	struct attempt *attempt;
+
+	while ((attempt = engine_next(engine)) != NULL) {
+		execute(engine, attempt);
+		engine_forget(engine, attempt);
+	}
+	return NULL;
+}
