@@ -33,7 +33,9 @@ struct run {
 	int64_t priority;
 	bool descending;           /* order of slices */
 	int64_t max_parallel;      /* 0: no own limit */
+	int64_t wave;              /* of steps, the one now open */
 	int64_t created_us, started_us, finished_us, deadline_us;
+	int64_t changed_us;        /* when version last grew */
 	int64_t steps_total;       /* -1 until planned */
 	int64_t steps_done;        /* in a final state */
 	int64_t rows_read, rows_written, rows_rejected, bytes_read;

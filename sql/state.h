@@ -36,6 +36,9 @@ struct state_change {
 };
 extern const struct state_change run_changes[];
 extern const size_t run_changes_count;
+/* True when the table of runs has the row. */
+bool run_change_is_known(enum run_status from, const char *event, enum run_status to) MUST_CHECK;
+
 extern const struct state_change step_changes[];
 extern const size_t step_changes_count;
 

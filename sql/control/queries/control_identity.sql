@@ -1,0 +1,2 @@
+-- (no parameters)
+SELECT control_id, epoch FROM control.identity

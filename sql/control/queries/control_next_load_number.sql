@@ -1,0 +1,2 @@
+-- (no parameters)
+SELECT nextval('control.load_number')
