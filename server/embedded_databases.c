@@ -1,0 +1,120 @@
+/* The databases of the embedded cluster, and samples for sources: made once, found again. */
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "server/embedded.h"
+#include "sql/pg.h"
+
+enum { SAMPLE_LIMIT_BYTES = 4 * 1024 * 1024 };
+
+/* The folder as a URL's query value: everything but unreserved bytes and / is escaped. */
+char *
+embedded_url(struct ctx *ctx, const struct home *home, const char *database)
+{
+	struct text url;
+
+	text_init(&url, ctx);
+	text_addf(&url, "postgresql://loadstar@/%s?host=", database);
+	for (const unsigned char *p = (const unsigned char *)home->socket; *p != '\0'; p++) {
+		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/", *p) != NULL)
+			text_add_bytes(&url, p, 1);
+		else
+			text_addf(&url, "%%%02X", *p);
+	}
+	return url.data;
+}
+
+static bool
+open_database(struct ctx *ctx, const struct home *home, const char *database, struct pg **pg)
+{
+	struct secret url = secret_make(ctx, embedded_url(ctx, home, database));
+	struct pg_options options = {.what = "embedded PostgreSQL"};
+
+	return pg_open(ctx, &url, &options, pg);
+}
+
+static bool
+make_database(struct ctx *ctx, const struct home *home, const char *database)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct pg_rows rows;
+	struct pg *pg;
+
+	if (!open_database(tmp, home, "postgres", &pg) ||
+	    !pg_query(tmp, pg, "SELECT 1 FROM pg_database WHERE datname = $1", PG_PARAMS(database), &rows))
+		return false;
+	return rows.count == 1 || pg_run(tmp, pg, ctx_printf(tmp, "CREATE DATABASE %s", pg_identifier(tmp, database)));
+}
+
+/* Runs sample/0*.sql in one transaction with a mark of its own, so that a start that was killed begins anew. */
+static bool
+load_sample(struct ctx *ctx, struct pg *pg, const char *folder, char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char *sql;
+
+		if (!text_starts_with(names[i], "0") || !text_ends_with(names[i], ".sql"))
+			continue;
+		if (!file_read(ctx, ctx_printf(ctx, "%s/%s", folder, names[i]), SAMPLE_LIMIT_BYTES, &sql, NULL) ||
+		    !pg_run(ctx, pg, sql))
+			return false;
+	}
+	return true;
+}
+
+static bool
+make_sample(struct ctx *ctx, const struct home *home, const char *database, const char *folder)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct pg_rows rows;
+	struct pg *pg;
+	char **names;
+	size_t count;
+
+	if (!make_database(tmp, home, database) || !open_database(tmp, home, database, &pg) ||
+	    !pg_query(tmp, pg, "SELECT to_regclass('loadstar_sample.loaded') IS NOT NULL", PG_NO_PARAMS, &rows))
+		return false;
+	if (pg_bool(&rows, 0, 0))
+		return true;
+	log_line(ctx, LOG_INFO, "generating a sample source", "database", database, NULL);
+	return file_list(tmp, folder, &names, &count) && pg_begin(tmp, pg) && load_sample(tmp, pg, folder, names, count) &&
+	       pg_run(tmp, pg, "CREATE SCHEMA loadstar_sample; CREATE TABLE loadstar_sample.loaded AS SELECT now() AS at") &&
+	       pg_commit(tmp, pg) && pg_run(tmp, pg, "ANALYZE");
+}
+
+static bool
+make_samples(struct ctx *ctx, const struct home *home, struct config *config)
+{
+	char **names;
+	size_t count;
+
+	if (!file_is_folder(config->pipelines))
+		return true;
+	if (!file_list(ctx, config->pipelines, &names, &count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		char *folder = ctx_printf(ctx, "%s/%s/sample", config->pipelines, names[i]);
+		char *database = ctx_printf(ctx, "%s_source", names[i]);
+
+		if (!file_is_folder(folder))
+			continue;
+		if (!make_sample(ctx, home, database, folder))
+			return false;
+		config_add_connection(ctx, config, database, embedded_url(ctx, home, database));
+	}
+	return true;
+}
+
+bool
+embedded_databases(struct ctx *ctx, const struct home *home, struct config *config)
+{
+	if (!make_database(ctx, home, "loadstar") || !make_database(ctx, home, "warehouse") ||
+	    !make_samples(ctx, home, config))
+		return false;
+	config->database_url = secret_make(ctx, embedded_url(ctx, home, "loadstar"));
+	config_add_connection(ctx, config, "warehouse", embedded_url(ctx, home, "warehouse"));
+	return true;
+}
