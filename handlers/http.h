@@ -33,9 +33,27 @@ struct request {
 	const struct principal *who;                    /* set by the dispatcher; NULL where the route needs no token */
 };
 
+const char *http_method_name(enum http_method method);
+bool http_method_find(const char *name, enum http_method *method) MUST_CHECK; /* case matters */
+
 /* NULL when absent. Header names ignore case. */
 const char *request_query(const struct request *request, const char *name);
 const char *request_header(const struct request *request, const char *name);
+
+/* The body as JSON: FAIL_UNSUPPORTED_MEDIA_TYPE unless Content-Type is application/json, FAIL_MALFORMED_JSON. */
+bool request_json(struct ctx *ctx, const struct request *request, json_t **body) MUST_CHECK;
+
+/* True when the Accept headers, or their absence, allow the media type. */
+bool request_accepts(const struct request *request, const char *type);
+
+/* True when an Accept header names exactly this type. */
+bool request_asks_for(const struct request *request, const char *type);
+
+/* True when If-None-Match holds the etag or is *. */
+bool request_has_etag(const struct request *request, const char *etag);
+
+/* The Idempotency-Key without its quotes, or NULL when there is none: 1 to 255 visible ASCII characters. */
+bool request_idempotency_key(struct ctx *ctx, const struct request *request, const char **key) MUST_CHECK;
 
 enum reply_kind { REPLY_BODY, REPLY_WAIT, REPLY_STREAM };
 enum stream_format { STREAM_NDJSON, STREAM_SSE };
@@ -46,10 +64,12 @@ struct reply {
 	const char *content_type;
 	const char *body;          /* in the request's ctx, or static, or of a held board page */
 	size_t length;
-	const char *etag;
+	const char *etag;          /* given: Cache-Control is no-cache, else no-store */
 	const char *location;
 	const char *allow;         /* 405 */
 	int64_t retry_after_s;     /* 0: none */
+	bool authenticate;         /* 401: WWW-Authenticate */
+	const char *route;         /* path template, for metrics; set by the dispatcher */
 	/* wait: answer GET of this run when its etag differs from `etag`, at the deadline with 304 */
 	const char *run_id;
 	int64_t wait_ms;
@@ -62,7 +82,11 @@ struct reply {
 bool reply_json(struct ctx *ctx, struct reply *reply, int status, const json_t *value);
 bool reply_text(struct reply *reply, int status, const char *content_type, const char *body);
 
-/* The problem document of the ctx's failure, with status, and its headers. request may be NULL. */
+/* A page of a list: {"items": […], "next_cursor": …}; next NULL: the last one. */
+bool reply_page(struct ctx *ctx, struct reply *reply, json_t *items, const char *next_cursor);
+
+/* The problem document of the ctx's failure, with status and headers; allow and route stay. request may be NULL. What
+ * broke inside the service is told to its log, not to clients. */
 void reply_problem(struct ctx *ctx, const struct request *request, struct reply *reply);
 
 #endif

@@ -1,0 +1,147 @@
+#include "handlers/params.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/fail.h"
+#include "base/text.h"
+#include "base/uuid.h"
+
+static void
+wrong(struct ctx *ctx, const char *name, const char *want)
+{
+	(void)fail_field(ctx, ctx_printf(ctx, "?%s", name), "must be %s", want);
+}
+
+int64_t
+param_limit(struct ctx *ctx, const struct request *request)
+{
+	const char *s = request_query(request, "limit");
+	int64_t limit = PAGE_LIMIT_DEFAULT;
+
+	if (s != NULL && (!text_to_i64(s, &limit) || limit < 1 || limit > PAGE_LIMIT_MOST)) {
+		wrong(ctx, "limit", "a number from 1 to 1000");
+		return PAGE_LIMIT_DEFAULT;
+	}
+	return limit;
+}
+
+int64_t
+param_time_us(struct ctx *ctx, const struct request *request, const char *name)
+{
+	const char *s = request_query(request, name);
+	int64_t at_us = 0;
+
+	if (s != NULL && !clock_parse(s, &at_us))
+		wrong(ctx, name, "a time such as 2024-01-31T09:15:00Z, or a date");
+	return at_us;
+}
+
+bool
+param_flag(struct ctx *ctx, const struct request *request, const char *name)
+{
+	const char *s = request_query(request, name);
+
+	if (s == NULL || text_equal(s, "0") || text_equal(s, "false"))
+		return false;
+	if (!text_equal(s, "1") && !text_equal(s, "true"))
+		wrong(ctx, name, "1 or 0");
+	return true;
+}
+
+int64_t
+param_count(struct ctx *ctx, const struct request *request, const char *name, int64_t otherwise)
+{
+	const char *s = request_query(request, name);
+	int64_t value = otherwise;
+
+	if (s != NULL && (!text_to_i64(s, &value) || value < 0)) {
+		wrong(ctx, name, "a whole number, 0 or more");
+		return otherwise;
+	}
+	return value;
+}
+
+const char *const *
+param_list(struct ctx *ctx, const struct request *request, const char *name, bool (*is_known)(const char *value))
+{
+	const char *s = request_query(request, name);
+	const char **items;
+	size_t count = 0;
+
+	if (s == NULL)
+		return NULL;
+	items = ctx_alloc_array(ctx, strlen(s) + 2, sizeof(*items));
+	for (;; s++) {
+		size_t length = strcspn(s, ",");
+		const char *item = ctx_strndup(ctx, s, length);
+
+		if (length == 0 || (is_known != NULL && !is_known(item)))
+			(void)fail_field(ctx, ctx_printf(ctx, "?%s", name), "does not know \"%s\"", item);
+		items[count++] = item;
+		s += length;
+		if (*s == '\0')
+			return items;
+	}
+}
+
+const char *
+param_one(struct ctx *ctx, const struct request *request, const char *name, bool (*is_known)(const char *value))
+{
+	const char *s = request_query(request, name);
+
+	if (s != NULL && !is_known(s))
+		(void)fail_field(ctx, ctx_printf(ctx, "?%s", name), "does not know \"%s\"", s);
+	return s;
+}
+
+char *
+cursor_make(struct ctx *ctx, const int64_t *numbers, size_t count, const char *id)
+{
+	struct text plain;
+
+	text_init(&plain, ctx);
+	for (size_t i = 0; i < count; i++)
+		text_addf(&plain, "%lld|", (long long)numbers[i]);
+	text_add(&plain, id);
+	return crypto_base64url(ctx, plain.data, plain.length);
+}
+
+static bool
+cursor_parse(struct ctx *ctx, const char *s, int64_t *numbers, size_t count, const char **id)
+{
+	unsigned char *bytes;
+	size_t length;
+	char *plain;
+
+	if (!crypto_base64url_decode(ctx, s, &bytes, &length))
+		return false;
+	plain = ctx_strndup(ctx, (const char *)bytes, length);
+	for (size_t i = 0; i < count; i++) {
+		char *end = strchr(plain, '|');
+
+		if (end == NULL)
+			return false;
+		*end = '\0';
+		if (!text_to_i64(plain, &numbers[i]) || numbers[i] < 0)
+			return false;
+		plain = end + 1;
+	}
+	*id = plain;
+	return uuid_is_valid(plain);
+}
+
+bool
+cursor_read(struct ctx *ctx, const struct request *request, int64_t *numbers, size_t count, const char **id)
+{
+	const char *s = request_query(request, "cursor");
+
+	if (s == NULL)
+		return false;
+	if (!cursor_parse(ctx, s, numbers, count, id)) {
+		wrong(ctx, "cursor", "a next_cursor of this list");
+		return false;
+	}
+	return true;
+}
