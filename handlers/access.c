@@ -1,0 +1,60 @@
+#include "handlers/access.h"
+
+#include "base/fail.h"
+#include "base/uuid.h"
+
+static bool
+no_run(struct ctx *ctx)
+{
+	return fail(ctx, FAIL_NOT_FOUND, "there is no such run");
+}
+
+/* The session goes back at once: a handler that takes another must not hold two. */
+static bool
+load_page(struct ctx *ctx, struct app *app, const char *id, const struct board_page **page)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct pg *db;
+	bool found;
+
+	if (!pool_take(tmp, app->control, &db) || !board_load(ctx, app->board, db, id, page, &found))
+		return false;
+	return found || no_run(ctx);
+}
+
+bool
+access_run_page(struct ctx *ctx, struct app *app, const struct request *request, enum scope scope,
+    const struct board_page **page)
+{
+	const char *id = request->path_values[0];
+
+	if (!uuid_is_valid(id))
+		return no_run(ctx);
+	*page = board_take(ctx, app->board, id);
+	if (*page == NULL && !load_page(ctx, app, id, page))
+		return false;
+	if (auth_may(ctx, request->who, scope, (*page)->pipeline))
+		return true;
+	fail_clear(ctx);
+	return no_run(ctx);
+}
+
+bool
+access_run(struct ctx *ctx, struct app *app, const struct request *request, enum scope scope, const char **id)
+{
+	const struct board_page *page;
+
+	if (!access_run_page(ctx, app, request, scope, &page))
+		return false;
+	*id = request->path_values[0];
+	return true;
+}
+
+bool
+access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope, const char *pipeline)
+{
+	if (auth_may(ctx, request->who, scope, pipeline))
+		return true;
+	fail_clear(ctx);
+	return fail(ctx, FAIL_NOT_FOUND, "there is no pipeline of this name");
+}
