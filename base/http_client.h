@@ -34,7 +34,7 @@ struct http_answer {
 	int64_t retry_after_s;
 };
 
-/* False only when no answer came: FAIL_DATABASE_UNREACHABLE is not used; FAIL_IO names host and reason. */
+/* False only when no whole answer came: FAIL_IO names the URL and the reason. */
 bool http_client_call(struct ctx *ctx, struct http_client *client, const struct http_call *call,
     struct http_answer *answer) MUST_CHECK;
 
