@@ -1,0 +1,124 @@
+/* command: the one table of commands, and the help made from it and from the table of settings. */
+#include "server/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/fail.h"
+#include "base/text.h"
+#include "server/commands.h"
+
+const struct command commands[] = {
+    {"serve", "[--check]", "run the service; --check: only say whether it could start", command_serve},
+    {"run", "PIPELINE TYPE [options]", "submit a run: full, dimensions, facts or range", command_run},
+    {"plan", "PIPELINE TYPE [options]", "what a run would do, with its SQL; writes nothing", command_plan},
+    {"status", "[RUN]", "one run, or the last run of every pipeline", command_status},
+    {"runs", "[options]", "runs, newest first", command_runs},
+    {"steps", "RUN", "the steps of a run with attempts and rows", command_steps},
+    {"logs", "RUN [-f]", "the log of a run; -f follows it to its end", command_logs},
+    {"cancel", "RUN", "end a run and wait until it is known to be gone", command_cancel},
+    {"retry", "RUN [--spec current]", "go on with a run's unfinished steps", command_retry},
+    {"pipelines", "", "pipelines and their active versions", command_pipelines},
+    {"check", "DIR", "check specs; every finding as file:line:column", command_check},
+    {"token", "[--sub S] [--scope \"…\"] [--ttl 1h]", "make a token; without --scope for everything", command_token},
+    {"migrate", "", "bring the control database to this version's schema", command_migrate},
+    {"psql", "[DATABASE] [psql arguments…]", "psql on the embedded cluster: loadstar, warehouse, <pipeline>_source",
+     command_psql},
+    {"version", "", "the version of this program", command_version},
+};
+const size_t commands_count = LENGTH_OF(commands);
+
+static void
+print_usage(FILE *out)
+{
+	(void)fprintf(out, "usage: loadstar COMMAND [arguments]\n\ncommands:\n");
+	for (size_t i = 0; i < commands_count; i++)
+		(void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	(void)fprintf(out, "\nloadstar COMMAND --help: its arguments. loadstar settings --help: environment variables.\n"
+	                   "exit codes: 0 succeeded, 1 usage or cannot connect, 2 partial, 3 failed, 4 failed on quality, "
+	                   "5 cancelled\n");
+}
+
+static void
+print_settings(void)
+{
+	(void)printf("settings: environment variables, each also a flag\n");
+	for (size_t i = 0; i < config_settings_count; i++) {
+		const struct config_setting *setting = &config_settings[i];
+
+		(void)printf("  %-26s --%s\n      %s (default: %s)\n", setting->variable, setting->flag, setting->doc,
+		    setting->default_text != NULL ? setting->default_text : "unset");
+	}
+	(void)printf("  LOADSTAR_CONNECTION_<NAME>\n      a named connection: postgres://…\n");
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < commands_count; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int
+unknown_command(const char *name)
+{
+	const char *names[LENGTH_OF(commands)];
+	const char *nearest;
+
+	for (size_t i = 0; i < commands_count; i++)
+		names[i] = commands[i].name;
+	nearest = text_nearest(name, names, commands_count);
+	(void)fprintf(stderr, "loadstar: unknown command %s%s%s%s\n", name, nearest != NULL ? "; did you mean " : "",
+	    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+	print_usage(stderr);
+	return EXIT_USAGE;
+}
+
+static bool
+asks_for_help(int argc, char **argv)
+{
+	return argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
+}
+
+int
+command_fail(struct ctx *ctx)
+{
+	const struct failure *failure = ctx_failure(ctx);
+	const struct fail_kind *kind = fail_kind(failure->code);
+
+	(void)fprintf(stderr, "loadstar: %s\n", failure->message);
+	if (kind->hint != NULL)
+		(void)fprintf(stderr, "  %s\n", kind->hint);
+	return EXIT_USAGE;
+}
+
+int
+command_main(struct ctx *ctx, int argc, char **argv)
+{
+	struct config *config = ctx_alloc(ctx, sizeof(*config));
+	const struct command *command;
+
+	if (argc < 2 || asks_for_help(argc - 1, argv + 1) || strcmp(argv[1], "help") == 0) {
+		print_usage(argc < 2 ? stderr : stdout);
+		return argc < 2 ? EXIT_USAGE : EXIT_SUCCEEDED;
+	}
+	if (strcmp(argv[1], "settings") == 0) {
+		print_settings();
+		return EXIT_SUCCEEDED;
+	}
+	command = find_command(argv[1]);
+	if (command == NULL)
+		return unknown_command(argv[1]);
+	argc -= 2;
+	argv += 2;
+	if (asks_for_help(argc, argv)) {
+		(void)printf("usage: loadstar %s %s\n  %s\n", command->name, command->arguments, command->summary);
+		return EXIT_SUCCEEDED;
+	}
+	if (!config_load(ctx, &argc, argv, config))
+		return command_fail(ctx);
+	return command->run(ctx, config, argc, argv);
+}
