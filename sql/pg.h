@@ -100,7 +100,7 @@ int pg_backend_pid(const struct pg *pg);
 char *pg_identifier(struct ctx *ctx, const char *name);
 char *pg_literal(struct ctx *ctx, const char *text);
 
-/* A text[] parameter: {"a","b"} with escapes. */
+/* An array parameter: {"a","b"} with escapes; a NULL item is NULL. */
 char *pg_text_array(struct ctx *ctx, const char *const *items, size_t count);
 
 #endif

@@ -36,9 +36,11 @@ struct step_plan {
 struct step_claim {
 	const char *id, *run_id, *pipeline, *kind, *table, *scope, *slice;
 	int64_t from_us, to_us;
+	const char *boot_id;    /* of the replica that claimed it */
 	int64_t load_number;    /* of sequence load_number; load_id = epoch · 2^40 + this */
 	int64_t attempt;        /* number of this attempt, from 1 */
-	int64_t tries;          /* executions that count against the retry policy, this one included */
+	int64_t tries;          /* executions that count against the retry policy, this one included; lost and handed back
+	                         * ones do not count */
 	const char *end_as;     /* NULL: execute; "cancelled" or "failed": revoke, then end so */
 	const char *previous_boot_id; /* of the attempt before, NULL: none */
 	int64_t ready_us;       /* since when it could have run */
@@ -56,7 +58,8 @@ struct step_claims {
 
 /* Claims up to limit ready steps: queued, retry_at passed, the run neither paused nor over its max_parallel, no
  * overlapping step of the table running; highest run priority, then oldest run, then ordinal. Starts the run when it is its first
- * step. revocations_only: steps with end_as alone (a slot that loads never take). A claim that breaks the exclusion constraint (23P01) is left and the next taken. */
+ * step. revocations_only: steps with end_as alone (a slot that loads never take). A claim that breaks the exclusion constraint (23P01) is left and the next taken. A replica that is not
+ * registered, or whose lease is over, gets none. */
 bool step_claim(struct ctx *ctx, struct pg *db, const char *boot_id, bool revocations_only, int limit,
     struct step_claims *claims) MUST_CHECK;
 

@@ -1,4 +1,4 @@
--- $1 boot id, $2 limit, $3 step ids to leave out uuid[]
+-- $1 boot id, $2 limit, $3 step ids to leave out uuid[], $4 true: revocations only
 -- Steps that could be claimed, revocations first, then by the run's priority and age; a picture only, nothing is locked. A
 -- replica whose lease is over gets none.
 WITH ends AS (
@@ -15,7 +15,7 @@ normal AS (
         SELECT count(*) FROM control.step b WHERE b.run_id = r.id AND b.status = 'running' AND b.end_as IS NULL)
       ELSE $2::bigint END AS room
     FROM control.run r
-    WHERE r.status IN ('queued', 'running')
+    WHERE r.status IN ('queued', 'running') AND NOT $4::boolean
     ORDER BY r.priority DESC, r.created_at, r.id) r
   CROSS JOIN LATERAL (
     SELECT s.id, row_number() OVER (ORDER BY s.ordinal, s.id) AS place

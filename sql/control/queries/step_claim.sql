@@ -1,4 +1,4 @@
--- $1 step ids uuid[] in order of preference, $2 boot id, $3 worker
+-- $1 step ids uuid[] in order of preference, $2 boot id
 -- Claims those of the steps that still can be, now that their runs are locked: attempts, load numbers, superseded attempts,
 -- started runs, the outbox. run_status is the one before the claim.
 WITH candidate AS MATERIALIZED (
@@ -36,7 +36,9 @@ superseded AS (
   WHERE a.step_id = t.id AND a.n = t.attempt_count - 1 AND a.status = 'running'),
 attempted AS (
   INSERT INTO control.attempt (step_id, n, status, worker, boot_id, load_number)
-  SELECT t.id, t.attempt_count, 'running', $3, $2, t.load_number FROM taken t),
+  SELECT t.id, t.attempt_count, 'running', coalesce(
+    (SELECT nullif(p.host, '') FROM control.replica p WHERE p.boot_id = $2), $2), $2, t.load_number
+  FROM taken t),
 started AS (
   UPDATE control.run r SET status = CASE WHEN r.status = 'queued' THEN 'running' ELSE r.status END,
     started_at = coalesce(r.started_at, clock_timestamp()), changed_at = clock_timestamp(), version = r.version + 1

@@ -10,4 +10,6 @@ to_revoke AS (
     ready_at = now()
   WHERE run_id = $1::uuid AND status IN ('queued', 'running') AND touched AND end_as IS NULL
   RETURNING 1)
-SELECT (SELECT count(*) FROM ended) AS ended, (SELECT count(*) FROM to_revoke) AS to_revoke
+SELECT (SELECT count(*) FROM ended) AS ended, (SELECT count(*) FROM to_revoke) AS to_revoke,
+  (SELECT count(*) FROM control.step WHERE run_id = $1::uuid AND status IN ('queued', 'running') AND end_as IS NOT NULL)
+    AS revoking_before

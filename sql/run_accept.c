@@ -1,0 +1,139 @@
+/*
+ * DESIGN: one run per key. The key's row goes in first; a rival with the same key waits for this transaction and then finds
+ * the row. `return` and `reject` hold the pipeline's accept lock from the look for an equal run to COMMIT. The order is always
+ * key, then accept lock, so rivals cannot wait for each other.
+ */
+#include "base/bug.h"
+#include "base/fail.h"
+#include "base/text.h"
+#include "base/uuid.h"
+#include "sql/change.h"
+#include "sql/run_row.h"
+#include "sql/statement.h"
+
+struct acceptance {
+	struct ctx *ctx;
+	struct pg *db;
+	const struct run *want;
+	const struct run_acceptance *how;
+	const char *run_id; /* of the run as it will be known */
+	bool existed;
+};
+
+/* Takes the key for run_id, or learns whose it is. */
+static bool
+take_key(struct acceptance *a)
+{
+	struct pg_rows rows;
+
+	if (a->how->idempotency_key == NULL)
+		return true;
+	if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_INSERT,
+		PG_PARAMS(a->want->requested_by, a->how->idempotency_key, a->how->fingerprint, a->run_id), &rows))
+		return false;
+	if (rows.count > 0)
+		return true;
+	if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_FIND,
+		PG_PARAMS(a->want->requested_by, a->how->idempotency_key), &rows))
+		return false;
+	if (!text_equal(pg_value(&rows, 0, 0), a->how->fingerprint))
+		return fail(a->ctx, FAIL_IDEMPOTENCY_MISMATCH, "this Idempotency-Key came with another request before");
+	a->run_id = pg_value(&rows, 0, 1);
+	a->existed = true;
+	return true;
+}
+
+/* on_duplicate: an equal run that is not finished stands for this one, or forbids it. */
+static bool
+look_for_equal(struct acceptance *a)
+{
+	const struct run *want = a->want;
+	struct pg_rows rows;
+
+	if (a->existed || a->how->on_duplicate == NULL || text_equal(a->how->on_duplicate, "queue"))
+		return true;
+	if (!sql_run(a->ctx, a->db, SQL_ACCEPT_LOCK, PG_PARAMS(want->pipeline), &rows) ||
+	    !sql_run(a->ctx, a->db, SQL_RUN_EQUAL,
+		PG_PARAMS(want->pipeline, want->type, run_row_json(a->ctx, want->tables),
+		    run_row_time(a->ctx, want->from_us), run_row_time(a->ctx, want->to_us)),
+		&rows))
+		return false;
+	if (rows.count == 0)
+		return true;
+	if (text_equal(a->how->on_duplicate, "reject"))
+		return fail(a->ctx, FAIL_RUN_DUPLICATE, "run %s asks for the same and is not finished",
+		    pg_value(&rows, 0, 0));
+	a->run_id = pg_value(&rows, 0, 0);
+	a->existed = true;
+	return a->how->idempotency_key == NULL ||
+	    sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_POINT,
+		PG_PARAMS(want->requested_by, a->how->idempotency_key, a->run_id), NULL);
+}
+
+static bool
+insert(struct acceptance *a)
+{
+	const struct run *w = a->want;
+	struct ctx *ctx = a->ctx;
+	struct pg_rows rows;
+
+	return sql_run(ctx, a->db, SQL_RUN_INSERT,
+	    PG_PARAMS(a->run_id, uuid_make(ctx), w->pipeline, w->type, w->mode, run_row_time(ctx, w->from_us),
+		run_row_time(ctx, w->to_us), w->slice, run_row_json(ctx, w->tables), run_row_json(ctx, w->params),
+		run_row_json(ctx, w->labels), run_row_json(ctx, w->allow), w->note, w->requested_by, w->trigger_kind,
+		w->trigger_ref, w->spec_version, text_from_i64(ctx, w->priority), text_from_bool(w->descending),
+		text_from_i64(ctx, w->max_parallel), run_row_time(ctx, w->deadline_us)),
+	    &rows);
+}
+
+static bool
+find(struct acceptance *a, struct run *run)
+{
+	bool found;
+
+	if (!run_find(a->ctx, a->db, a->run_id, run, &found))
+		return false;
+	return found || fail(a->ctx, FAIL_NOT_FOUND, "run %s of this Idempotency-Key was removed", a->run_id);
+}
+
+/* The new run, its first log line, the outbox and the wake-up, as of any change. */
+static bool
+make(struct acceptance *a, struct run *run)
+{
+	struct change change = { .ctx = a->ctx, .db = a->db, .work = true };
+	bool found;
+
+	if (!insert(a) || !run_find(a->ctx, a->db, a->run_id, &change.run, &found))
+		return change_end(&change, false);
+	ASSERT(found);
+	change_log(&change, LOG_INFO, NULL,
+	    ctx_printf(a->ctx, "accepted: %s run of %s, asked for by %s", change.run.type, change.run.pipeline,
+		change.run.requested_by),
+	    NULL);
+	if (!change_end(&change, true))
+		return false;
+	*run = change.run;
+	return true;
+}
+
+bool
+run_accept(struct ctx *ctx, struct pg *db, const struct run *want, const struct run_acceptance *how, struct run *run,
+    bool *existed)
+{
+	struct acceptance a = { .ctx = ctx, .db = db, .want = want, .how = how };
+
+	a.run_id = want->id != NULL ? want->id : uuid_make(ctx);
+	if (!pg_begin(ctx, db))
+		return false;
+	if (!take_key(&a) || !look_for_equal(&a)) {
+		pg_rollback(db);
+		return false;
+	}
+	*existed = a.existed;
+	if (!a.existed)
+		return make(&a, run);
+	if (find(&a, run))
+		return pg_commit(ctx, db);
+	pg_rollback(db);
+	return false;
+}

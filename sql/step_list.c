@@ -1,0 +1,124 @@
+#include <string.h>
+
+#include "base/text.h"
+#include "sql/statement.h"
+#include "sql/step_json.h"
+#include "sql/step_store.h"
+
+enum column { ID, RUN_ID, KIND, TABLE, SCOPE, SLICE, FROM, TO, STATUS, WAITING_FOR, REASON, RETRY_AT, STARTED_AT,
+	FINISHED_AT, ROWS, EFFECTS, ERROR, WAVE, ORDINAL };
+
+json_t *
+step_json_slice(struct ctx *ctx, const struct pg_rows *rows, int row, int column)
+{
+	const char *scope = pg_value(rows, row, column);
+	json_t *slice;
+
+	if (scope == NULL || text_equal(scope, "table"))
+		return NULL;
+	slice = json_new_object(ctx);
+	if (text_equal(scope, "time")) {
+		json_put_time(ctx, slice, "from", pg_time_us(rows, row, column + 2));
+		json_put_time(ctx, slice, "to", pg_time_us(rows, row, column + 3));
+	} else {
+		json_put_string(ctx, slice, "batch", pg_value(rows, row, column + 1));
+		json_put_null(slice, "files");
+	}
+	return slice;
+}
+
+static void
+put_document(struct ctx *ctx, json_t *object, const char *key, const char *text)
+{
+	json_put(object, key, json_trusted(ctx, text));
+}
+
+static json_t *
+attempt_of(struct ctx *ctx, const struct pg_rows *rows, int row)
+{
+	json_t *attempt = json_new_object(ctx);
+
+	json_put_int(attempt, "n", pg_i64(rows, row, 1));
+	json_put_string(ctx, attempt, "status", pg_value(rows, row, 2));
+	json_put_string(ctx, attempt, "worker", pg_value(rows, row, 3));
+	json_put_time(ctx, attempt, "started_at", pg_time_us(rows, row, 4));
+	json_put_time(ctx, attempt, "finished_at", pg_time_us(rows, row, 5));
+	put_document(ctx, attempt, "error", pg_value(rows, row, 6));
+	return attempt;
+}
+
+static json_t *
+step_of(struct ctx *ctx, const struct pg_rows *rows, int row, json_t *attempts)
+{
+	json_t *step = json_new_object(ctx), *slice = step_json_slice(ctx, rows, row, SCOPE);
+
+	json_put_string(ctx, step, "id", pg_value(rows, row, ID));
+	json_put_string(ctx, step, "run_id", pg_value(rows, row, RUN_ID));
+	json_put_string(ctx, step, "kind", pg_value(rows, row, KIND));
+	json_put_string(ctx, step, "table", pg_value(rows, row, TABLE));
+	json_put(step, "slice", slice == NULL ? json_null() : slice);
+	json_put_string(ctx, step, "status", pg_value(rows, row, STATUS));
+	put_document(ctx, step, "waiting_for", pg_value(rows, row, WAITING_FOR));
+	put_document(ctx, step, "reason", pg_value(rows, row, REASON));
+	json_put_time(ctx, step, "retry_at", pg_time_us(rows, row, RETRY_AT));
+	json_put(step, "attempts", attempts);
+	json_put_time(ctx, step, "started_at", pg_time_us(rows, row, STARTED_AT));
+	json_put_time(ctx, step, "finished_at", pg_time_us(rows, row, FINISHED_AT));
+	put_document(ctx, step, "rows", pg_value(rows, row, ROWS));
+	put_document(ctx, step, "effects", pg_value(rows, row, EFFECTS));
+	put_document(ctx, step, "error", pg_value(rows, row, ERROR));
+	return step;
+}
+
+/* The attempts of a page's steps, by step id: an object of arrays. */
+static bool
+attempts_of(struct ctx *ctx, struct pg *db, const struct pg_rows *steps, size_t count, json_t *by_step)
+{
+	const char **ids = ctx_alloc_array(ctx, count + 1, sizeof(char *));
+	struct pg_rows rows;
+
+	for (size_t i = 0; i < count; i++) {
+		ids[i] = pg_value(steps, (int)i, ID);
+		json_put(by_step, ids[i], json_new_array(ctx));
+	}
+	if (!sql_run(ctx, db, SQL_STEP_ATTEMPTS, PG_PARAMS(pg_text_array(ctx, ids, count)), &rows))
+		return false;
+	for (int i = 0; i < rows.count; i++)
+		json_add(json_object_get(by_step, pg_value(&rows, i, 0)), attempt_of(ctx, &rows, i));
+	return true;
+}
+
+bool
+step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json_t *items, bool *more,
+    struct step_filter *next)
+{
+	json_t *by_step = json_new_object(ctx);
+	struct pg_rows rows;
+	int count;
+
+	if (!sql_run(ctx, db, SQL_STEP_LIST,
+		PG_PARAMS(filter->run_id, filter->status, filter->table, text_from_i64(ctx, filter->after_wave),
+		    text_from_i64(ctx, filter->after_ordinal), filter->after_id,
+		    text_from_i64(ctx, filter->limit + 1)),
+		&rows))
+		return false;
+	*more = rows.count > filter->limit;
+	count = *more ? (int)filter->limit : rows.count;
+	if (!attempts_of(ctx, db, &rows, (size_t)count, by_step))
+		return false;
+	for (int i = 0; i < count; i++)
+		json_add(items, step_of(ctx, &rows, i, json_object_get(by_step, pg_value(&rows, i, ID))));
+	*next = *filter;
+	if (count > 0) {
+		next->after_wave = pg_i64(&rows, count - 1, WAVE);
+		next->after_ordinal = pg_i64(&rows, count - 1, ORDINAL);
+		next->after_id = pg_value(&rows, count - 1, ID);
+	}
+	return true;
+}
+
+bool
+step_queue_depth(struct ctx *ctx, struct pg *db, struct pg_rows *rows)
+{
+	return sql_run(ctx, db, SQL_STEP_QUEUE_DEPTH, PG_NO_PARAMS, rows);
+}
