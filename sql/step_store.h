@@ -58,8 +58,8 @@ struct step_claims {
 
 /* Claims up to limit ready steps: queued, retry_at passed, the run neither paused nor over its max_parallel, no
  * overlapping step of the table running; highest run priority, then oldest run, then ordinal. Starts the run when it is its first
- * step. revocations_only: steps with end_as alone (a slot that loads never take). A claim that breaks the exclusion constraint (23P01) is left and the next taken. A replica that is not
- * registered, or whose lease is over, gets none. */
+ * step. revocations_only: steps with end_as alone (a slot that loads never take). A claim that breaks the exclusion
+ * constraint (23P01) is left and the next taken. A replica that is not registered, or whose lease is over, gets none. */
 bool step_claim(struct ctx *ctx, struct pg *db, const char *boot_id, bool revocations_only, int limit,
     struct step_claims *claims) MUST_CHECK;
 
