@@ -3,7 +3,7 @@
  *
  * A spec is parsed once from its files (pipeline.yaml and SQL), checked whole, and immutable afterwards: threads share it.
  * It lives in a ctx of its own (see catalog.h). Every error names file:line:column; all are collected, not only the
- * first. spec_keys.def is the one table of keys (section, key, type, required, doc): the parser, the reference and the
+ * first. etl/spec/keys.def is the one table of keys (section, key, type, required, doc): the parser, the reference and the
  * suggestion for a misspelt key read it.
  */
 #ifndef ETL_SPEC_H
@@ -38,6 +38,9 @@ struct spec_type {
 };
 /* As PostgreSQL's format_type() spells it: "timestamp with time zone", "numeric(10,2)". */
 char *spec_type_name(struct ctx *ctx, const struct spec_type *type);
+
+/* True for a text that PostgreSQL reads as a value of the type, at most 1000 bytes; jsonb: none. */
+bool spec_type_accepts(const struct spec_type *type, const char *value) MUST_CHECK;
 
 struct spec_column {
 	const char *name;
@@ -121,6 +124,9 @@ struct spec_param {
 	struct spec_place place;
 };
 
+/* True for a value of the parameter's type that matches its pattern. */
+bool spec_param_accepts(struct ctx *ctx, const struct spec_param *param, const char *value) MUST_CHECK;
+
 struct spec {
 	const char *pipeline;
 	const char *hash;           /* "sha256:…" over all files */
@@ -163,7 +169,7 @@ const struct spec_column *spec_find_column(const struct spec_table *table, const
 /* The spec as understood, for GET /v1/pipelines/{p}. */
 json_t *spec_to_json(struct ctx *ctx, const struct spec *spec);
 
-/* Start of the first slice at a given now. */
+/* Start of the first slice at a given now; CLOCK_MINUS_INFINITY for a table without time. */
 int64_t spec_begin(const struct spec_table *table, int64_t now_us);
 
 #endif

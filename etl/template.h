@@ -1,8 +1,9 @@
 /*
  * template: SQL written by people and generators with :name placeholders.
  *
- * A placeholder is :name outside string literals ('…', E'…', $tag$…$tag$), quoted identifiers, comments, and not part of
- * a :: cast or an array slice [a:b]. It is replaced by a quoted literal with its type (TIMESTAMPTZ '2024-01-01T00:00:00Z'), because
+ * A placeholder is :name ([a-z_][a-z0-9_]*) outside string literals ('…', E'…', $tag$…$tag$), quoted identifiers and comments,
+ * whose colon follows none of : . $ ] ) and no letter, digit or underscore: casts and array slices [a:b] stay what they
+ * are. It is replaced by a literal with its type (timestamp with time zone '2024-01-01T00:00:00Z', 42::bigint, NULL::text), because
  * COPY takes no parameters. Unknown names are an error with line and column; values cannot break out.
  */
 #ifndef ETL_TEMPLATE_H
@@ -19,8 +20,12 @@ struct template_value {
 bool template_fill(struct ctx *ctx, const char *path, const char *sql, const struct template_value *values, size_t count,
     char **filled) MUST_CHECK;
 
-/* Calls visit for each placeholder in order; used to check a spec. */
+/* Calls visit for each placeholder in order until it says false; used to check a spec. False when it did. */
 typedef bool template_visitor(void *arg, const char *name, int line, int column);
 bool template_scan(const char *sql, template_visitor *visit, void *arg);
+
+/* What keeps a text from being one statement that can stand in parentheses: a semicolon, a literal or comment without end,
+ * nothing at all. NULL when it is one; else what is wrong, and where. */
+const char *template_fault(const char *sql, int *line, int *column);
 
 #endif

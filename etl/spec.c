@@ -1,0 +1,33 @@
+#include "etl/spec.h"
+
+#include <string.h>
+
+const struct spec_table *
+spec_find_table(const struct spec *spec, const char *name)
+{
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (strcmp(spec->tables[i].name, name) == 0)
+			return &spec->tables[i];
+	return NULL;
+}
+
+const struct spec_column *
+spec_find_column(const struct spec_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		if (strcmp(table->columns[i].name, name) == 0)
+			return &table->columns[i];
+	return NULL;
+}
+
+int64_t
+spec_begin(const struct spec_table *table, int64_t now_us)
+{
+	int64_t at_us = table->begin_us;
+
+	if (table->time == NULL)
+		return CLOCK_MINUS_INFINITY;
+	if (!period_is_zero(&table->begin_before))
+		at_us = period_add(now_us, &table->begin_before, -1);
+	return period_floor(at_us, &table->slice);
+}

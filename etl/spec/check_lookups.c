@@ -1,0 +1,179 @@
+#include <string.h>
+
+#include "base/text.h"
+#include "etl/spec/parse.h"
+
+static const struct spec_table *
+find_dimension(struct parse *parse, const struct spec_table *table, const struct node *node)
+{
+	const struct spec *spec = parse->spec;
+	const char **names = ctx_alloc_array(parse->findings.ctx, spec->table_count + 1, sizeof(*names));
+	const struct spec_table *found = spec_find_table(spec, node->text);
+	const char *nearest;
+	size_t count = 0;
+
+	if (found != NULL && found->kind != TABLE_DIMENSION)
+		(void)finding(&parse->findings, &node->place, "'%s' is a fact, not a dimension", node->text);
+	else if (found == table)
+		(void)finding(&parse->findings, &node->place, "'%s' cannot look itself up", node->text);
+	else if (found != NULL)
+		return found;
+	if (found != NULL)
+		return NULL;
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (spec->tables[i].kind == TABLE_DIMENSION && &spec->tables[i] != table)
+			names[count++] = spec->tables[i].name;
+	nearest = text_nearest(node->text, names, count);
+	(void)finding(&parse->findings, &node->place, "there is no dimension '%s'%s%s%s", node->text,
+	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+	return NULL;
+}
+
+static const struct spec_column *
+find_column(struct parse *parse, const struct spec_table *table, const struct node *node)
+{
+	const struct spec_column *column = spec_find_column(table, node->text);
+	const char **names = ctx_alloc_array(parse->findings.ctx, table->column_count + 1, sizeof(*names));
+	const char *nearest;
+
+	if (column != NULL)
+		return column;
+	for (size_t i = 0; i < table->column_count; i++)
+		names[i] = table->columns[i].name;
+	nearest = text_nearest(node->text, names, table->column_count);
+	(void)finding(&parse->findings, &node->place, "'%s' has no column '%s'%s%s%s", table->name, node->text,
+	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+	return NULL;
+}
+
+static bool
+types_equal(const struct spec_type *a, const struct spec_type *b)
+{
+	return a->kind == b->kind && a->precision == b->precision && a->scale == b->scale;
+}
+
+static void
+check_match(struct parse *parse, const struct spec_table *table, const struct spec_lookup *lookup, const struct node *match)
+{
+	const struct spec_table *dimension = lookup->dimension;
+	const struct node *item = match->kind == NODE_LIST ? match->first : match;
+	size_t count = match->kind == NODE_LIST ? match->count : 1;
+	struct ctx *ctx = parse->findings.ctx;
+
+	if (dimension != NULL && dimension->key_count > 0 && count != dimension->key_count)
+		(void)finding(&parse->findings, &match->place, "'%s' has a key of %zu columns, 'match' names %zu", dimension->name,
+		    dimension->key_count, count);
+	for (size_t i = 0; i < count; i++, item = item->next) {
+		const struct spec_column *column = find_column(parse, table, item), *key;
+
+		if (column == NULL || dimension == NULL || i >= dimension->key_count)
+			continue;
+		key = spec_find_column(dimension, dimension->keys[i]);
+		if (key != NULL && !types_equal(&column->type, &key->type))
+			(void)finding(&parse->findings, &item->place, "'%s' is %s, but the key '%s' of '%s' is %s", column->name,
+			    spec_type_name(ctx, &column->type), key->name, dimension->name, spec_type_name(ctx, &key->type));
+	}
+}
+
+static void
+check_as_of(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup, const struct node *map)
+{
+	const struct node *node = node_get(map, "as_of"), *first = node_get(map, "before_first");
+	const struct spec_column *column;
+
+	if (node == NULL && first != NULL)
+		(void)finding(&parse->findings, &first->key_place, "'before_first' needs 'as_of'");
+	if (lookup->as_of == NULL)
+		return;
+	column = find_column(parse, table, node);
+	if (column != NULL && column->type.kind != TYPE_DATE && column->type.kind != TYPE_TIMESTAMP &&
+	    column->type.kind != TYPE_TIMESTAMPTZ)
+		(void)finding(&parse->findings, &node->place, "'%s' must be a date, timestamp or timestamptz to be 'as_of'",
+		    node->text);
+	if (lookup->dimension != NULL && lookup->dimension->scd != 2)
+		(void)finding(&parse->findings, &node->key_place, "'as_of' needs a dimension with scd 2; '%s' has no versions",
+		    lookup->dimension->name);
+}
+
+static void
+check_lookup(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup, const struct node *map)
+{
+	const struct node *dimension = node_get(map, "dimension"), *missing = node_get(map, "missing");
+	const struct spec_column *column = spec_find_column(table, lookup->column);
+
+	if (!text_is_name(lookup->column) || text_starts_with(lookup->column, "loadstar_"))
+		(void)finding(&parse->findings, &lookup->place, "'%s' cannot be the name of a column", lookup->column);
+	else if (column != NULL || text_equal(lookup->column, table->surrogate))
+		(void)finding(&parse->findings, &lookup->place, "'%s' is a column already; a lookup makes its own", lookup->column);
+	if (lookup->missing == MISSING_INFER || lookup->missing == MISSING_QUARANTINE)
+		(void)finding(&parse->findings, &missing->place, "'missing: %s' is not available yet; use unknown or fail",
+		    missing->text);
+	if (node_text(map, "dimension") != NULL)
+		lookup->dimension = find_dimension(parse, table, dimension);
+	if (table->column_count == 0)
+		return;
+	if (lookup->match != NULL)
+		check_match(parse, table, lookup, node_get(map, "match"));
+	check_as_of(parse, table, lookup, map);
+}
+
+void
+check_lookups(struct parse *parse, struct spec_table *table, const struct node *map)
+{
+	const struct node *child = node_get(map, "lookups");
+
+	if (table->lookup_count == 0)
+		return;
+	if (table->kind == TABLE_DIMENSION)
+		(void)finding(&parse->findings, &child->key_place, "lookups of a dimension are not available yet");
+	child = child->first;
+	for (size_t i = 0; i < table->lookup_count; i++, child = child->next)
+		check_lookup(parse, table, &table->lookups[i], child);
+}
+
+/* Raises a table above the dimensions it looks up; false when it was already. */
+static bool
+raise(struct spec_table *table)
+{
+	bool raised = false;
+
+	for (size_t i = 0; i < table->lookup_count; i++) {
+		const struct spec_table *dimension = table->lookups[i].dimension;
+
+		if (dimension != NULL && table->wave <= dimension->wave) {
+			table->wave = dimension->wave + 1;
+			raised = true;
+		}
+	}
+	return raised;
+}
+
+/* Dimensions from wave 2 on, each above those it looks up; then the facts. */
+void
+check_waves(struct parse *parse)
+{
+	struct spec *spec = parse->spec;
+	int64_t last = 2;
+	bool raised = true;
+
+	for (size_t i = 0; i < spec->table_count; i++)
+		spec->tables[i].wave = 2;
+	for (size_t pass = 0; raised && pass <= spec->table_count; pass++) {
+		raised = false;
+		for (size_t i = 0; i < spec->table_count; i++) {
+			struct spec_table *table = &spec->tables[i];
+
+			if (table->kind != TABLE_DIMENSION || !raise(table))
+				continue;
+			raised = true;
+			if (pass == spec->table_count)
+				(void)finding(&parse->findings, &table->place, "the lookups of '%s' lead back to itself", table->name);
+		}
+	}
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (spec->tables[i].kind == TABLE_DIMENSION && spec->tables[i].wave > last)
+			last = spec->tables[i].wave;
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (spec->tables[i].kind == TABLE_FACT)
+			spec->tables[i].wave = last + 1;
+}

@@ -1,0 +1,101 @@
+/*
+ * parse: how the parts of the parser share their work.
+ *
+ * First the document is read key by key as keys.def says (parse_*.c); then check.c looks at what the parts say about
+ * each other. Both go on after a finding, so a struct may be incomplete: NULL where a value is missing or wrong.
+ */
+#ifndef ETL_SPEC_PARSE_H
+#define ETL_SPEC_PARSE_H
+
+#include "etl/spec/yaml.h"
+
+enum section {
+#define SECTION(id, place, doc) SECTION_##id,
+#define KEY(section, key, type, target, required, values, doc)
+#include "etl/spec/keys.def"
+#undef SECTION
+#undef KEY
+	SECTION_COUNT
+};
+#define IN(id) (1U << SECTION_##id)
+
+enum key_type {
+	KEY_TEXT,     /* const char *: not empty */
+	KEY_NAME,     /* const char *: [a-z][a-z0-9_]{0,62} */
+	KEY_NAMES,    /* a list of names, or one */
+	KEY_COUNT,    /* int64_t: whole number within values "least..most" */
+	KEY_DURATION, /* int64_t: ms, at least values */
+	KEY_PERIOD,   /* const char *: a calendar period that divides the calendar */
+	KEY_BOOL,     /* bool: true or false */
+	KEY_CHOICE,   /* an enum: index in values "a|b|c" */
+	KEY_FLAG,     /* bool: values "false|true" */
+	KEY_TYPE,     /* struct spec_type */
+	KEY_MAP,      /* a mapping */
+	KEY_ANY
+};
+
+struct spec_key {
+	enum section section;
+	const char *key;
+	enum key_type type;
+	size_t offset;      /* in the section's struct; SIZE_MAX: read by code of its own */
+	bool required;
+	const char *values;
+	const char *doc;
+};
+extern const struct spec_key spec_keys[];
+extern const size_t spec_keys_count;
+
+struct spec_section {
+	const char *place;
+	const char *doc;
+};
+extern const struct spec_section spec_sections[SECTION_COUNT];
+
+/* The column "type" of the reference for a key: "one of `a`, `b`". */
+char *spec_key_type_text(struct ctx *ctx, const struct spec_key *key);
+
+struct parse {
+	struct findings findings;
+	const struct spec_files *files;
+	struct spec *spec;
+	const struct node *root;
+	const struct node **table_nodes; /* as spec->tables */
+	struct spec_table defaults;      /* slice, retry, timeouts */
+};
+
+/* Reads a mapping that may hold the keys of the sections given as bits. False when it is no mapping or something is
+ * wrong; target then has the rest. */
+bool read_section(struct parse *parse, unsigned sections, const struct node *map, void *target);
+
+/* A name or a list of names without repetition. False after a finding. */
+bool read_names(struct parse *parse, const struct node *node, const char ***names, size_t *count);
+
+/* The place to blame for what a mapping lacks: its key, or its start. */
+const struct spec_place *node_blame(const struct node *node);
+
+/* A scalar in a well-formed mapping that is there and of the right kind, else NULL. */
+const char *node_text(const struct node *map, const char *key);
+
+void read_document(struct parse *parse);
+void read_tables(struct parse *parse, const struct node *node);
+void read_retry(struct parse *parse, const struct node *map, struct retry_policy *retry, struct spec_timeouts *timeouts);
+
+/* Cross-references. */
+void check_document(struct parse *parse);
+void check_table(struct parse *parse, struct spec_table *table, const struct node *node);
+void check_lookups(struct parse *parse, struct spec_table *table, const struct node *node);
+void check_query(struct parse *parse, struct spec_table *table, const struct node *node, bool *params_used);
+void check_waves(struct parse *parse);
+
+/* "timestamptz", "numeric(10,2)"; false: no type of ours. */
+bool spec_type_parse(const char *text, struct spec_type *type) MUST_CHECK;
+
+/* Names of types for messages and suggestions. */
+extern const char *const spec_type_words[];
+extern const size_t spec_type_words_count;
+
+/* True for a POSIX ERE that compiles and cannot run away: short, few repetitions, no back-references. *why: else. */
+bool spec_pattern_is_sane(const char *pattern, const char **why) MUST_CHECK;
+
+#endif
