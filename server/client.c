@@ -1,0 +1,124 @@
+#include "server/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/text.h"
+#include "base/uuid.h"
+#include "handlers/auth.h"
+#include "server/home.h"
+
+enum { RECONNECT_MS = 60000, RECONNECT_PAUSE_MS = 500, WAIT_S = 30 };
+
+static bool
+url_is_loopback(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host != NULL && config_is_loopback(host + 3);
+}
+
+bool
+client_open(struct ctx *ctx, const struct config *config, bool json, struct client *client)
+{
+	char *url = ctx_strdup(ctx, config->url);
+	struct secret secret = config->jwt_secret;
+	struct home home;
+	char *token;
+	bool created;
+
+	while (text_ends_with(url, "/"))
+		url[strlen(url) - 1] = '\0';
+	*client = (struct client){.http = http_client_new(ctx), .url = url, .token = config->token, .json = json};
+	if (secret_is_set(&client->token) || !url_is_loopback(url))
+		return true;
+	if (!secret_is_set(&secret) &&
+	    (!home_open(ctx, config, &home) || !home_secret(ctx, &home, "jwt_secret", &secret, &created)))
+		return false;
+	if (!auth_issue(ctx, &secret, "cli", NULL, 3600, config->jwt_issuer, config->jwt_audience, &token))
+		return false;
+	client->token = secret_make(ctx, token);
+	return true;
+}
+
+/* The problem document as this ctx's failure. */
+static bool
+fail_problem(struct ctx *ctx, const struct http_answer *answer)
+{
+	json_t *problem = json_trusted(ctx, answer->body), *error;
+	const char *code = json_string_or(problem, "code", "internal");
+	struct text message;
+	size_t i;
+
+	text_init(&message, ctx);
+	text_addf(&message, "%s (%d %s)",
+	    json_string_or(problem, "detail", json_string_or(problem, "title", "the service answered with an error")),
+	    answer->status, code);
+	json_array_foreach(json_object_get(problem, "errors"), i, error)
+		text_addf(&message, "\n  %s: %s", json_string_or(error, "pointer", ""), json_string_or(error, "detail", ""));
+	return fail(ctx, fail_code_find(code), "%s", message.data);
+}
+
+static bool
+call(struct ctx *ctx, const struct client *client, struct http_call *what, const char *path, struct http_answer *answer)
+{
+	int64_t deadline_us = clock_monotonic_us() + RECONNECT_MS * CLOCK_SECOND_US / 1000;
+
+	what->url = ctx_printf(ctx, "%s%s", client->url, path);
+	what->bearer = &client->token;
+	while (!http_client_call(ctx, client->http, what, answer)) {
+		/* A POST may have arrived; only its idempotency key makes it safe to say again, and those have one. */
+		if (clock_monotonic_us() > deadline_us)
+			return false;
+		fail_clear(ctx);
+		clock_sleep_ms(RECONNECT_PAUSE_MS);
+	}
+	return answer->status < 400 || fail_problem(ctx, answer);
+}
+
+bool
+client_get(struct ctx *ctx, const struct client *client, const char *path, json_t **answer)
+{
+	struct http_call what = {.method = "GET"};
+	struct http_answer got;
+
+	return call(ctx, client, &what, path, &got) && json_parse(ctx, got.body, got.length, answer);
+}
+
+bool
+client_post(struct ctx *ctx, const struct client *client, const char *path, const json_t *body, json_t **answer)
+{
+	const char *headers[] = {ctx_printf(ctx, "Idempotency-Key: %s", uuid_make(ctx)), NULL};
+	struct http_call what = {
+	    .method = "POST", .body = body != NULL ? json_text(ctx, body) : "{}", .headers = headers};
+	struct http_answer got;
+
+	return call(ctx, client, &what, path, &got) && json_parse(ctx, got.body, got.length, answer);
+}
+
+bool
+client_wait_run(struct ctx *ctx, const struct client *client, const char *run_id, char etag[64], json_t **run)
+{
+	const char *headers[] = {ctx_printf(ctx, "If-None-Match: %s", etag), NULL};
+	struct http_call what = {
+	    .method = "GET", .headers = etag[0] != '\0' ? headers : NULL, .timeout_ms = (WAIT_S + 15) * 1000};
+	struct http_answer got;
+	char *path = etag[0] != '\0' ? ctx_printf(ctx, "/v1/runs/%s?wait=%ds", run_id, WAIT_S)
+	                             : ctx_printf(ctx, "/v1/runs/%s", run_id);
+
+	*run = NULL;
+	if (!call(ctx, client, &what, path, &got))
+		return false;
+	if (got.status == 304)
+		return true;
+	(void)snprintf(etag, 64, "%s", got.etag != NULL ? got.etag : "");
+	return json_parse(ctx, got.body, got.length, run);
+}
+
+void
+client_print_json(struct ctx *ctx, const json_t *value)
+{
+	(void)printf("%s\n", json_text_indented(ctx, value));
+}
