@@ -3,7 +3,6 @@
 #define ETL_PLAN_H
 
 #include "etl/slice.h"
-#include "sql/run_store.h"
 
 struct plan {
 	struct step_plan *steps;
@@ -23,9 +22,5 @@ bool plan_make(struct ctx *ctx, const struct slice_job *job, struct plan *plan) 
 
 /* The plan with the SQL of one slice per table: dry_run and `loadstar plan`. */
 bool plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *plan, json_t **json) MUST_CHECK;
-
-/* The same for a run that is not accepted (dry_run): reads the ledger and the source, writes nothing. */
-bool plan_preview(struct ctx *ctx, const struct config *config, const char *control_id, int64_t epoch,
-    const struct spec *spec, const struct run *run, json_t **json) MUST_CHECK;
 
 #endif

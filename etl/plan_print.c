@@ -1,6 +1,5 @@
 /* plan_print: a plan for people: its steps, and the SQL of one slice of each table. */
 #include "base/clock.h"
-#include "base/uuid.h"
 #include "etl/plan.h"
 
 static void
@@ -103,21 +102,4 @@ plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *pl
 	json_put(*json, "steps", steps);
 	json_put(*json, "sql", sql);
 	return true;
-}
-
-bool
-plan_preview(struct ctx *ctx, const struct config *config, const char *control_id, int64_t epoch,
-    const struct spec *spec, const struct run *run, json_t **json)
-{
-	struct step_claim claim = {
-	    .id = uuid_make(ctx), .run_id = uuid_make(ctx), .pipeline = run->pipeline, .kind = "plan",
-	    .attempt = 1, .run_type = run->type, .mode = run->mode, .run_slice = run->slice,
-	    .spec_version = spec->hash, .run_from_us = run->from_us, .run_to_us = run->to_us,
-	    .tables = run->tables, .params = run->params, .allow = run->allow, .descending = run->descending,
-	    .run_created_us = clock_now_us()};
-	struct slice_job job = {
-	    .config = config, .spec = spec, .claim = &claim, .control_id = control_id, .epoch = epoch};
-	struct plan plan;
-
-	return plan_make(ctx, &job, &plan) && plan_to_json(ctx, &job, &plan, json);
 }

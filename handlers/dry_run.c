@@ -57,8 +57,8 @@ dry_run_plan(struct ctx *ctx, const struct app *app, const struct spec *spec, co
 	    .log = {.write = drop_line},
 	};
 	struct plan plan;
+	json_t *json;
 
-	if (!plan_make(ctx, &job, &plan))
-		return false;
-	return reply_json(ctx, reply, 200, plan_to_json(ctx, &job, &plan));
+	return plan_make(ctx, &job, &plan) && plan_to_json(ctx, &job, &plan, &json) &&
+	       reply_json(ctx, reply, 200, json);
 }
