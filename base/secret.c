@@ -28,23 +28,36 @@ secret_show(const struct secret *secret)
 	return secret_is_set(secret) ? "***" : "(unset)";
 }
 
-/* Start of host after "scheme://user:password@"; NULL when s is not a URL. */
+/* Start of what follows "scheme://", and of the host after "user:password@"; NULL when s is not a URL. The last @ of all
+ * counts, so that no password shows when its @ / or ? are not escaped. */
 static const char *
 authority_of(const char *s, const char **host)
 {
 	const char *start = strstr(s, "://");
-	const char *end, *at;
+	const char *at;
 
 	if (start == NULL)
 		return NULL;
 	start += 3;
-	/* The last @ before the query counts: an unescaped / or @ in a password must not show it. */
-	end = start + strcspn(start, "?");
-	*host = start;
-	for (at = start; at < end; at++)
-		if (*at == '@')
-			*host = at + 1;
+	at = strrchr(start, '@');
+	*host = at != NULL ? at + 1 : start;
 	return start;
+}
+
+/* Whether it is certain where the password ends. */
+static bool
+is_sound(const char *start, const char *host)
+{
+	return host == start || start + strcspn(start, "@/?") == host - 1;
+}
+
+bool
+secret_url_is_sound(const struct secret *url)
+{
+	const char *s = secret_is_set(url) ? url->hidden : "";
+	const char *host, *start = authority_of(s, &host);
+
+	return start == NULL || is_sound(start, host);
 }
 
 char *
@@ -59,6 +72,10 @@ secret_redact_url(struct ctx *ctx, const struct secret *url)
 		return ctx_strdup(ctx, s[0] == '\0' ? "(unset)" : "***");
 	text_init(&out, ctx);
 	text_add_bytes(&out, s, (size_t)(start - s));
+	if (!is_sound(start, host)) {
+		text_add(&out, "***");
+		return out.data;
+	}
 	if (host > start) {
 		size_t user = strcspn(start, ":@");
 
@@ -93,10 +110,10 @@ char *
 secret_url_place(struct ctx *ctx, const struct secret *url)
 {
 	const char *s = secret_is_set(url) ? url->hidden : "";
-	const char *host;
+	const char *host, *start = authority_of(s, &host);
 	char *place, *parameter;
 
-	if (authority_of(s, &host) == NULL)
+	if (start == NULL || !is_sound(start, host))
 		return ctx_strdup(ctx, s[0] == '\0' ? "(unset)" : "(unreadable URL)");
 	place = ctx_strndup(ctx, host, strcspn(host, "?"));
 	parameter = query_value(ctx, s, "host");

@@ -23,6 +23,9 @@ const char *secret_show(const struct secret *secret);
 /* The URL with its password and the values of its query replaced by ***; never longer than the original + 64. */
 char *secret_redact_url(struct ctx *ctx, const struct secret *url);
 
+/* False when a bare @, / or ? makes it uncertain where the URL's password ends; nothing of such a URL is ever shown. */
+bool secret_url_is_sound(const struct secret *url);
+
 /* host:port/database of a URL, or of the socket folder: what an error message may name. */
 char *secret_url_place(struct ctx *ctx, const struct secret *url);
 
