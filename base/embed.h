@@ -1,6 +1,6 @@
 /*
  * Files carried inside the binary: the control database's queries and
- * migrations, and the OpenAPI document. scripts/embed.py generates the tables
+ * migrations, the warehouse's statements, and the OpenAPI document. scripts/embed.py generates the tables
  * at build time; see the Makefile.
  */
 #ifndef LOADSTAR_BASE_EMBED_H
@@ -19,6 +19,8 @@ extern const struct embedded_file embedded_queries[];
 extern const size_t embedded_queries_count;
 extern const struct embedded_file embedded_migrations[];
 extern const size_t embedded_migrations_count;
+extern const struct embedded_file embedded_warehouse[]; /* sql/warehouse/postgres */
+extern const size_t embedded_warehouse_count;
 
 /* openapi/openapi.yaml; empty text when the build had none. */
 extern const struct embedded_file embedded_openapi;

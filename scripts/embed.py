@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLES = (
     ("embedded_queries", ROOT / "sql/control/queries"),
     ("embedded_migrations", ROOT / "sql/control/migrations"),
+    ("embedded_warehouse", ROOT / "sql/warehouse/postgres"),
 )
 OPENAPI = ROOT / "openapi/openapi.yaml"
 ESCAPES = {0x22: '\\"', 0x5C: "\\\\", 0x0A: "\\n", 0x09: "\\t", 0x3F: "\\?"}

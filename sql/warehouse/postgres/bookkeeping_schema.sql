@@ -1,0 +1,2 @@
+-- The schema of the bookkeeping.
+CREATE SCHEMA IF NOT EXISTS loadstar

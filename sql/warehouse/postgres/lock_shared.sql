@@ -1,0 +1,2 @@
+-- $1 table_name
+SELECT pg_advisory_xact_lock_shared(hashtextextended('loadstar:' || $1, 0))
