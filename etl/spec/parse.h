@@ -60,7 +60,7 @@ struct parse {
 	const struct spec_files *files;
 	struct spec *spec;
 	const struct node *root;
-	const struct node **table_nodes; /* as spec->tables */
+	const struct node **table_nodes; /* as spec->tables; NULL: could not be read */
 	struct spec_table defaults;      /* slice, retry, timeouts */
 };
 

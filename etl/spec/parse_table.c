@@ -115,25 +115,38 @@ read_source(struct parse *parse, const struct node *map)
 		(void)read_section(parse, IN(TABLE_SOURCE), node, NULL);
 }
 
-static void
+/* The sections of a table's keys; 0, with a finding, when its kind is not clear. */
+static unsigned
+sections_of(struct parse *parse, const struct node *node)
+{
+	const struct node *kind = node_get(node, "kind");
+	const char *text = node_text(node, "kind");
+
+	if (text != NULL && strcmp(text, "dimension") == 0)
+		return IN(TABLE) | IN(DIMENSION);
+	if (text != NULL && strcmp(text, "fact") == 0)
+		return IN(TABLE) | IN(FACT);
+	if (node->kind != NODE_MAP)
+		(void)finding(&parse->findings, &node->place, "'%s' must be a mapping (key: value)", node->key);
+	else if (kind == NULL)
+		(void)finding(&parse->findings, &node->key_place, "'%s' lacks the key 'kind'", node->key);
+	else
+		(void)finding(&parse->findings, &kind->place, "'kind' must be dimension or fact");
+	return 0;
+}
+
+/* False when the table cannot be read: nothing more is said of it. */
+static bool
 read_table(struct parse *parse, struct spec_table *table, const struct node *node)
 {
-	const char *kind = node_text(node, "kind");
-	unsigned sections = IN(TABLE);
+	unsigned sections = sections_of(parse, node);
 
 	*table = parse->defaults;
 	table->name = node->key;
 	table->place = node->key_place;
 	table->fail_run = true;
-	if (kind != NULL && strcmp(kind, "dimension") == 0)
-		sections |= IN(DIMENSION);
-	else if (kind != NULL && strcmp(kind, "fact") == 0)
-		sections |= IN(FACT);
-	if (sections == IN(TABLE) && node->kind == NODE_MAP) {
-		/* Without a kind nothing more can be said of it. */
-		(void)finding(&parse->findings, &node->key_place, "'%s' needs 'kind': dimension or fact", node->key);
-		return;
-	}
+	if (sections == 0)
+		return false;
 	(void)read_section(parse, sections, node, table);
 	read_source(parse, node);
 	read_columns(parse, table, node_get(node, "columns"));
@@ -146,6 +159,7 @@ read_table(struct parse *parse, struct spec_table *table, const struct node *nod
 		table->slice_text = NULL;
 	if (table->kind == TABLE_DIMENSION && table->surrogate == NULL)
 		table->surrogate = ctx_printf(parse->findings.ctx, "%s_key", table->name);
+	return true;
 }
 
 void
@@ -157,7 +171,6 @@ read_tables(struct parse *parse, const struct node *map)
 	spec->tables = ctx_alloc_array(parse->findings.ctx, spec->table_count, sizeof(*spec->tables));
 	parse->table_nodes = ctx_alloc_array(parse->findings.ctx, spec->table_count, sizeof(*parse->table_nodes));
 	for (const struct node *child = map->first; child != NULL; child = child->next, i++) {
-		parse->table_nodes[i] = child;
-		read_table(parse, &spec->tables[i], child);
+		parse->table_nodes[i] = read_table(parse, &spec->tables[i], child) ? child : NULL;
 	}
 }

@@ -205,6 +205,54 @@ read_events(struct reader *reader)
 	return report_syntax(reader);
 }
 
+/* The library would stop at a wrong byte as if the text ended there: the text is looked at first. */
+static bool
+check_bytes(struct findings *findings, const char *file, const char *text)
+{
+	CTX_SCOPE(tmp, findings->ctx);
+	const char *clean = text_sanitize(tmp, text);
+	struct spec_place place = {.file = file, .line = 1, .column = 1};
+
+	for (; *text != '\0'; text++, clean++) {
+		if (*text != *clean && *text != '\r')
+			return finding(findings, &place, "a control character, or a byte that is not UTF-8");
+		if (*text == '\n')
+			place = (struct spec_place){.file = file, .line = place.line + 1, .column = 1};
+		else if ((*text & 0xc0) != 0x80)
+			place.column++;
+	}
+	return true;
+}
+
+static void
+swallow(struct fy_diag *diag, void *user, const char *bytes, size_t length)
+{
+	(void)diag, (void)user, (void)bytes, (void)length;
+}
+
+static void
+release_diag(void *handle)
+{
+	fy_diag_unref(handle);
+}
+
+/* A parser without one of these prints its errors, whatever its flags say. */
+static struct fy_diag *
+new_diag(struct ctx *ctx)
+{
+	struct fy_diag_cfg cfg;
+	struct fy_diag *diag;
+
+	fy_diag_cfg_default(&cfg);
+	cfg.fp = NULL;
+	cfg.output_fn = swallow;
+	diag = fy_diag_create(&cfg);
+	ASSERT(diag != NULL);
+	ctx_defer(ctx, release_diag, diag);
+	fy_diag_set_collect_errors(diag, true);
+	return diag;
+}
+
 static void
 release_parser(void *handle)
 {
@@ -215,7 +263,7 @@ struct node *
 yaml_read(struct findings *findings, const char *file, const char *text)
 {
 	CTX_SCOPE(tmp, findings->ctx);
-	const struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG};
+	struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = new_diag(tmp)};
 	struct reader reader = {.findings = findings, .file = file};
 	struct spec_place start = {.file = file, .line = 1, .column = 1};
 	size_t length = strlen(text);
@@ -224,6 +272,8 @@ yaml_read(struct findings *findings, const char *file, const char *text)
 		(void)finding(findings, &start, "larger than %d bytes", SIZE_LIMIT_BYTES);
 		return NULL;
 	}
+	if (!check_bytes(findings, file, text))
+		return NULL;
 	reader.parser = fy_parser_create(&cfg);
 	ASSERT(reader.parser != NULL);
 	ctx_defer(tmp, release_parser, reader.parser);

@@ -1,0 +1,397 @@
+/* The specification: what is understood, what is refused and where, and that the reference tells the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "etl/spec/parse.h"
+
+/* After ours: it makes a macro of fail. */
+#include <cmocka.h>
+
+static const char good[] =
+    "spec: 1\n"
+    "pipeline: shop\n"
+    "warehouse: warehouse\n"
+    "defaults:\n"
+    "  slice: P1M\n"
+    "  retry: { attempts: 5 }\n"
+    "  timeouts: { step: 2h }\n"
+    "params:\n"
+    "  region: { type: text, pattern: \"[a-z]{2}\", default: ch }\n"
+    "sources:\n"
+    "  rds: { type: postgres, connection: rds }\n"
+    "tables:\n"
+    "  dim_robots:\n"
+    "    kind: dimension\n"
+    "    source: { from: rds, query: extract/robots.sql }\n"
+    "    key: [robot_id]\n"
+    "    columns:\n"
+    "      robot_id: bigint\n"
+    "      model: { type: text, comment: as printed on it, not_null: true }\n"
+    "      price: numeric(10,2)\n"
+    "      updated_at: timestamptz\n"
+    "    history: { scd: 2, track: all, valid_from: updated_at, deletes: ignore }\n"
+    "  fact_uses:\n"
+    "    kind: fact\n"
+    "    source: { from: rds, query: extract/uses.sql }\n"
+    "    surrogate: use_key\n"
+    "    grain: [use_id]\n"
+    "    columns: { use_id: bigint, robot_id: bigint, start_time: timestamptz, updated_at: timestamptz }\n"
+    "    time: start_time\n"
+    "    begin: -P25M\n"
+    "    lag: 10m\n"
+    "    lookback: 2\n"
+    "    changed_by: updated_at\n"
+    "    write: replace_range\n"
+    "    lookups: { robot_key: { dimension: dim_robots, match: robot_id, as_of: start_time, missing: fail } }\n"
+    "    on_error: continue\n"
+    "    retry: { backoff: 3s }\n";
+static const char robots_sql[] = "SELECT * FROM robots WHERE region = :region";
+static const char uses_sql[] = "SELECT * FROM uses WHERE start_time >= :from AND start_time < :to";
+
+struct fixture {
+	struct ctx *ctx;
+	struct spec_files files;
+	struct spec *spec;
+	struct spec_error *errors;
+};
+
+static int
+setup(void **state)
+{
+	struct ctx *ctx = ctx_new("test", 0);
+	struct fixture *f = ctx_alloc(ctx, sizeof(*f));
+
+	f->ctx = ctx;
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	ctx_free(((struct fixture *)*state)->ctx);
+	return 0;
+}
+
+static bool
+parse(struct fixture *f, const char *yaml, const char *robots, const char *uses)
+{
+	f->files.items = ctx_alloc_array(f->ctx, 3, sizeof(struct spec_file));
+	f->files.items[0] = (struct spec_file){"extract/robots.sql", robots};
+	f->files.items[1] = (struct spec_file){"extract/uses.sql", uses};
+	f->files.items[2] = (struct spec_file){"pipeline.yaml", yaml};
+	f->files.count = 3;
+	fail_clear(f->ctx);
+	return spec_parse(f->ctx, &f->files, &f->spec, &f->errors);
+}
+
+/* The good document with the first `from` replaced. */
+static char *
+edit(struct fixture *f, const char *from, const char *to)
+{
+	const char *at = strstr(good, from);
+
+	assert_non_null(at);
+	return ctx_printf(f->ctx, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
+}
+
+static void
+print_errors(const struct fixture *f)
+{
+	for (const struct spec_error *e = f->errors; e != NULL; e = e->next)
+		print_message("%s:%d:%d: %s\n", e->place.file, e->place.line, e->place.column, e->message);
+}
+
+static bool
+has_error(struct fixture *f, const char *want)
+{
+	for (const struct spec_error *e = f->errors; e != NULL; e = e->next) {
+		char *got = ctx_printf(f->ctx, "%s:%d:%d: %s", e->place.file, e->place.line, e->place.column, e->message);
+
+		if (strstr(got, want) != NULL)
+			return true;
+	}
+	print_message("wanted: %s\n", want);
+	print_errors(f);
+	return false;
+}
+
+static void
+test_good(void **state)
+{
+	struct fixture *f = *state;
+	const struct spec_table *dimension, *fact;
+
+	if (!parse(f, good, robots_sql, uses_sql))
+		print_errors(f);
+	assert_null(f->errors);
+	assert_string_equal(f->spec->schema, "public");
+	assert_string_equal(f->spec->timezone, "UTC");
+	assert_int_equal(f->spec->timeouts.run_ms, 86400000);
+	dimension = spec_find_table(f->spec, "dim_robots");
+	fact = spec_find_table(f->spec, "fact_uses");
+	assert_string_equal(dimension->surrogate, "dim_robots_key");
+	assert_int_equal(dimension->scd, 2);
+	assert_true(dimension->columns[0].key && dimension->columns[0].not_null && !dimension->columns[0].tracked);
+	assert_true(dimension->columns[1].tracked && dimension->columns[1].not_null);
+	assert_false(dimension->columns[3].tracked);
+	assert_int_equal(dimension->retry.attempts, 5);
+	assert_int_equal(dimension->timeouts.step_ms, 7200000);
+	assert_int_equal(dimension->wave, 2);
+	assert_int_equal(fact->wave, 3);
+	assert_int_equal(fact->retry.backoff_ms, 3000);
+	assert_int_equal(fact->lag_ms, 600000);
+	assert_string_equal(fact->slice_text, "P1M");
+	assert_int_equal(fact->slice.months, 1);
+	assert_false(fact->fail_run);
+	assert_ptr_equal(fact->lookups[0].dimension, dimension);
+	assert_int_equal(fact->lookups[0].missing, MISSING_FAIL);
+	assert_string_equal(fact->query, uses_sql);
+	assert_string_equal(spec_type_name(f->ctx, &dimension->columns[2].type), "numeric(10,2)");
+}
+
+static void
+test_begin(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now_us;
+
+	assert_true(clock_parse("2024-03-31T12:00:00Z", &now_us));
+	assert_true(parse(f, good, robots_sql, uses_sql));
+	assert_string_equal(clock_format(f->ctx, spec_begin(&f->spec->tables[1], now_us)), "2022-02-01T00:00:00Z");
+	assert_int_equal(spec_begin(&f->spec->tables[0], now_us), CLOCK_MINUS_INFINITY);
+	assert_true(parse(f, edit(f, "-P25M", "2023-01-15"), robots_sql, uses_sql));
+	assert_string_equal(clock_format(f->ctx, spec_begin(&f->spec->tables[1], now_us)), "2023-01-01T00:00:00Z");
+}
+
+static const struct refusal {
+	const char *from, *to, *error;
+} refusals[] = {
+    {"spec: 1", "spec: 2", "pipeline.yaml:1:7: 'spec' is '2', but must be 1"},
+    {"spec: 1", "", "pipeline.yaml:2:1: the document lacks the key 'spec'"},
+    {"pipeline: shop", "pipeline: Shop", ":2:11: 'pipeline' is 'Shop', but must be a name"},
+    {"    columns: {", "    colums: {", ":28:5: unknown key 'colums'; did you mean 'columns'?"},
+    {"    grain: [use_id]\n", "", ":23:3: 'fact_uses' lacks the key 'grain'"},
+    {"    lookback: 2\n", "    lookback: two\n", ":32:15: 'lookback' is 'two', but must be a whole number from 0 to 10000"},
+    {"    key: [robot_id]", "    key: [robotid]", ":16:11: 'dim_robots' has no column 'robotid'; did you mean 'robot_id'?"},
+    {"    key: [robot_id]", "    grain: [robot_id]", ":16:5: 'grain' is a key of facts; this table is a dimension"},
+    {"kind: fact", "kind: table", ":24:11: 'kind' must be dimension or fact"},
+    {"model: {", "row_hash: {", ":19:7: the name 'row_hash' is reserved"},
+    {"model: {", "loadstar_x: {", ":19:7: the name 'loadstar_x' is reserved"},
+    {"model: {", "Model: {", ":19:7: 'Model' must be a name"},
+    {"model: {", "dim_robots_key: {", ":19:7: 'dim_robots_key' is the surrogate key already"},
+    {"model: { type: text,", "model: { type: txt,", ":19:22: 'txt' is no type; did you mean 'text'?"},
+    {"price: numeric(10,2)", "price: numeric(2,10)", ":20:14: 'numeric(2,10)' is no type"},
+    {"valid_from: updated_at", "valid_from: model", ":22:48: 'model' must be a date, timestamp or timestamptz"},
+    {"track: all", "track: [modl]", ":22:32: 'dim_robots' has no column 'modl'; did you mean 'model'?"},
+    {"track: all", "track: [robot_id]", "'robot_id' is part of the key: it cannot be tracked"},
+    {"scd: 2", "scd: 1", ":22:24: 'track' needs scd 2"},
+    {"scd: 2", "scd: 0", "'scd' is '0', but must be a whole number from 1 to 2"},
+    {"time: start_time", "time: robot_id", ":29:11: 'robot_id' must be a date, timestamp or timestamptz to be 'time'"},
+    {"    begin: -P25M\n", "", ":23:3: 'fact_uses' has 'time' and so needs 'begin'"},
+    {"-P25M", "yesterday", ":30:12: 'begin' is 'yesterday'"},
+    {"  slice: P1M\n", "", "'fact_uses' has 'time' and so needs 'slice'"},
+    {"slice: P1M", "slice: PT7H", ":5:10: 'slice' is 'PT7H', but must be of one unit"},
+    {"slice: P1M", "slice: month", ":5:10: 'slice' is 'month', but must be a period"},
+    {"lag: 10m", "lag: ten", ":31:10: 'lag' is 'ten', but must be a duration"},
+    {"write: replace_range", "write: append", ":34:12: 'write: append' is not available yet; use replace_range"},
+    {"missing: fail", "missing: infer", "'missing: infer' is not available yet; use unknown or fail"},
+    {"dimension: dim_robots", "dimension: dim_robot", ":35:40: there is no dimension 'dim_robot'; did you mean 'dim_robots'?"},
+    {"dimension: dim_robots", "dimension: fact_uses", "'fact_uses' is a fact, not a dimension"},
+    {"match: robot_id", "match: [robot_id, use_id]", "'dim_robots' has a key of 1 columns, 'match' names 2"},
+    {"match: robot_id", "match: start_time", "'start_time' is timestamp with time zone, but the key 'robot_id' of 'dim_robots' is bigint"},
+    {"as_of: start_time", "as_of: use_id", "'use_id' must be a date, timestamp or timestamptz to be 'as_of'"},
+    {"{ robot_key:", "{ robot_id:", ":35:16: 'robot_id' is a column already"},
+    {"from: rds, query: extract/uses.sql", "from: rd, query: extract/uses.sql", "there is no source 'rd'; did you mean 'rds'?"},
+    {"extract/uses.sql", "extract/use.sql", "there is no SQL file 'extract/use.sql'; did you mean 'extract/uses.sql'?"},
+    {"default: ch", "default: CH", ":9:55: the default 'CH' is no text that matches the pattern"},
+    {"[a-z]{2}", "([a-z]", "the pattern is not a POSIX extended regular expression"},
+    {"[a-z]{2}", "((a{99}){99}){99}", "the pattern repeats too often"},
+    {"  region:", "  from:", ":9:3: the name 'from' is reserved"},
+    {"warehouse: warehouse\n", "warehouse: warehouse\ntimezone: Europe/Zürich\n", ":4:11: 'Europe/Zürich' is no time zone"},
+    {"attempts: 5", "attempts: 0", "'attempts' is '0', but must be a whole number from 1 to 100"},
+    {"    retry: { backoff: 3s }", "    timeouts: { run: 1h }", ":37:17: 'run' belongs to the timeouts in defaults"},
+    {"not_null: true", "not_null: yes", "'not_null' is 'yes', but must be true or false"},
+    {"on_error: continue", "on_error: [continue]", "'on_error' must be one of `continue`, `fail`, not a list"},
+    {"    on_error: continue", "    on_error:", ":36:5: 'on_error' has no value"},
+    {"    lookback: 2\n", "    lookback: 2\n    lookback: 3\n", ":33:5: key 'lookback' is here twice"},
+    {"pipeline: shop", "pipeline: &a shop", "anchors and aliases are not allowed"},
+    {"pipeline: shop", "pipeline: !!str shop", "tags (!…) are not allowed"},
+    {"    retry: {", "    <<: {", "merge keys (<<) are not allowed"},
+    {"pipeline: shop", "[a, b]: shop", "a key must be text"},
+    {"    retry: { backoff: 3s }\n", "    retry: { backoff: 3s }\n---\nspec: 1\n", "a second document"},
+    {"pipeline: shop", "pipeline: \"a\\0b\"", "the text has control characters or is not UTF-8"},
+    {"pipeline: shop", "pipeline: [[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]", "nested deeper than 16 levels"},
+    {"pipeline: shop", "pipeline: sh\xffop", ":2:13: a control character, or a byte that is not UTF-8"},
+    {"pipeline: shop", "pipeline: {", ":3:1: not YAML: "},
+};
+
+static void
+test_refusals(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < LENGTH_OF(refusals); i++) {
+		assert_false(parse(f, edit(f, refusals[i].from, refusals[i].to), robots_sql, uses_sql));
+		assert_true(has_error(f, refusals[i].error));
+		assert_int_equal(ctx_failure(f->ctx)->code, FAIL_SPEC_INVALID);
+	}
+}
+
+static void
+test_queries(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_false(parse(f, good, "SELECT :region,\n  :from", uses_sql));
+	assert_true(has_error(f, "extract/robots.sql:2:3: ':from' needs 'time': 'dim_robots' is loaded whole"));
+	assert_false(parse(f, good, robots_sql, "SELECT :from, :too"));
+	assert_true(has_error(f, "extract/uses.sql:1:15: unknown placeholder ':too'; did you mean ':to'?"));
+	assert_true(has_error(f, "pipeline.yaml:25:33: the query must keep to the slice"));
+	assert_false(parse(f, good, "SELECT 1", uses_sql));
+	assert_true(has_error(f, "pipeline.yaml:9:3: no query uses ':region'"));
+	assert_false(parse(f, good, robots_sql, "SELECT :from, :to, :region"));
+	assert_true(has_error(f, "extract/uses.sql:1:20: ':region' is not available yet"));
+	assert_false(parse(f, good, "SELECT :region;", uses_sql));
+	assert_true(has_error(f, "extract/robots.sql:1:15: a semicolon"));
+	assert_false(parse(f, good, "SELECT :region /* and", uses_sql));
+	assert_true(has_error(f, "extract/robots.sql:1:16: this literal, name or comment has no end"));
+	assert_false(parse(f, good, "-- nothing", uses_sql));
+	assert_true(has_error(f, "extract/robots.sql:1:1: the file has no statement"));
+}
+
+static void
+test_all_in_order(void **state)
+{
+	struct fixture *f = *state;
+	int line = 0, count = 0;
+
+	assert_false(parse(f, "spec: 2\npipelin: x\nwarehouse: 1x\nsources: []\ntables: {a: {kind: fact}, b: 1}\n", "", ""));
+	for (const struct spec_error *e = f->errors; e != NULL; e = e->next, count++) {
+		assert_true(e->place.line >= line);
+		line = e->place.line;
+	}
+	assert_true(count >= 8);
+	assert_true(text_starts_with(ctx_failure(f->ctx)->message, "pipeline.yaml:1:1: the document lacks the key 'pipeline'"));
+}
+
+static void
+test_no_document(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_false(parse(f, "", "", ""));
+	assert_true(has_error(f, "pipeline.yaml:1:1: the file is empty"));
+	assert_false(parse(f, "- 1\n", "", ""));
+	assert_true(has_error(f, "pipeline.yaml:1:1: the document must be a mapping"));
+	f->files.count = 2;
+	fail_clear(f->ctx);
+	assert_false(spec_parse(f->ctx, &f->files, &f->spec, &f->errors));
+	assert_true(has_error(f, "pipeline.yaml:1:1: the pipeline has no file pipeline.yaml"));
+}
+
+/* Dimensions that look each other up: refused as not available, and as a circle, without an endless search. */
+static void
+test_circle(void **state)
+{
+	static const char yaml[] =
+	    "spec: 1\npipeline: p\nwarehouse: w\nsources: { s: { type: postgres, connection: c } }\ntables:\n"
+	    "  a: { kind: dimension, source: { from: s, query: extract/robots.sql }, key: k, columns: { k: text },\n"
+	    "       lookups: { x: { dimension: b, match: k } } }\n"
+	    "  b: { kind: dimension, source: { from: s, query: extract/robots.sql }, key: k, columns: { k: text },\n"
+	    "       lookups: { y: { dimension: a, match: k } } }\n";
+	struct fixture *f = *state;
+
+	assert_false(parse(f, yaml, "SELECT 1", uses_sql));
+	assert_true(has_error(f, "pipeline.yaml:6:3: the lookups of 'a' lead back to itself"));
+	assert_true(has_error(f, "pipeline.yaml:7:8: lookups of a dimension are not available yet"));
+}
+
+static void
+test_files(void **state)
+{
+	struct fixture *f = *state;
+	struct spec_files again;
+	json_t *json;
+
+	assert_true(parse(f, good, robots_sql, uses_sql));
+	json = spec_files_to_json(f->ctx, &f->files);
+	assert_true(spec_files_from_json(f->ctx, json, &again));
+	assert_int_equal(again.count, 3);
+	assert_string_equal(spec_files_hash(f->ctx, &again), f->spec->hash);
+	assert_true(text_starts_with(f->spec->hash, "sha256:"));
+	again.items[1].text = "SELECT 2";
+	assert_string_not_equal(spec_files_hash(f->ctx, &again), f->spec->hash);
+	assert_non_null(strstr(json_text(f->ctx, spec_to_json(f->ctx, f->spec)), "\"begin\":\"-P25M\""));
+}
+
+static void
+test_value_types(void **state)
+{
+	static const struct {
+		const char *type, *value;
+		bool good;
+	} cases[] = {
+	    {"smallint", "32767", true}, {"smallint", "32768", false}, {"integer", "-5", true}, {"integer", "1;", false},
+	    {"numeric(5,2)", "1.50", true}, {"numeric", "1e5", false}, {"numeric", ".", false}, {"double", "1e5", true},
+	    {"boolean", "true", true}, {"boolean", "yes", false}, {"date", "2024-02-30", false}, {"date", "2024-02-29", true},
+	    {"timestamptz", "2024-02-29T10:00:00+02:00", true}, {"timestamptz", "infinity", false},
+	    {"timestamp", "2024-02-29 10:00:00", true}, {"timestamp", "2024-02-29T10:00:00Z", false},
+	    {"uuid", "01890a5d-ac96-774b-bcce-b302099a8057", true}, {"uuid", "01890a5d", false}, {"text", "'", true},
+	    {"jsonb", "{}", false},
+	};
+	struct spec_type type;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH_OF(cases); i++) {
+		assert_true(spec_type_parse(cases[i].type, &type));
+		assert_int_equal(spec_type_accepts(&type, cases[i].value), cases[i].good);
+	}
+}
+
+/* docs/spec.md has a row for each key, as the table of keys says it. */
+static void
+test_reference(void **state)
+{
+	struct fixture *f = *state;
+	char *text;
+
+	assert_true(file_read(f->ctx, "docs/spec.md", 1 << 20, &text, NULL));
+	for (size_t i = 0; i < SECTION_COUNT; i++)
+		assert_non_null(strstr(text, ctx_printf(f->ctx, "### %s\n\n%s\n", spec_sections[i].place, spec_sections[i].doc)));
+	for (size_t i = 0; i < spec_keys_count; i++) {
+		const struct spec_key *key = &spec_keys[i];
+		char *row = ctx_printf(f->ctx, "| `%s` | %s | %s | %s |\n", key->key, spec_key_type_text(f->ctx, key),
+		    key->required ? "yes" : "", key->doc);
+		char *section = strstr(text, ctx_printf(f->ctx, "### %s\n", spec_sections[key->section].place));
+
+		if (section == NULL || strstr(section, row) == NULL)
+			fail_msg("docs/spec.md, %s, lacks the row:\n%s", spec_sections[key->section].place, row);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_begin, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_all_in_order, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_document, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_circle, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_files, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_value_types, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_reference, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
+}
