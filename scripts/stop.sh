@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# make stop: ends the service that make demo KEEP=1 left running under LOADSTAR_HOME.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+home=${LOADSTAR_HOME:-$PWD/var}
+pid_file=$home/service.pid
+quiet=${1:-}
+say() { [ "$quiet" = --quiet ] || echo "$*"; }
+
+if [ ! -f "$pid_file" ]; then
+	say "nothing runs under $home"
+	exit 0
+fi
+pid=$(cat "$pid_file")
+# The number may belong to somebody else by now: only a loadstar is ended.
+if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = loadstar ]; then
+	kill -TERM "$pid"
+	for _ in $(seq 1 900); do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.1
+	done
+	if kill -0 "$pid" 2>/dev/null; then
+		echo "service $pid does not end" >&2
+		exit 1
+	fi
+	say "stopped"
+fi
+rm -f "$pid_file"
