@@ -1,0 +1,93 @@
+/*
+ * exchange: one request and its answer, between libmicrohttpd's threads and the handler pool.
+ *
+ * DESIGN. States: RECEIVING (the library's thread reads head and body) → ANSWERING (the connection is suspended; the exchange
+ * belongs to a handler thread, then perhaps to waiters) → READY (response is set, the connection resumed) → SENT (the
+ * library's thread queued the response). Responses are queued by the library's own thread alone: queueing from another one
+ * races with the end of the call that suspended. Memory is freed when the library says the request is over.
+ */
+#ifndef SERVER_EXCHANGE_H
+#define SERVER_EXCHANGE_H
+
+#include <microhttpd.h>
+
+#include "base/text.h"
+#include "server/handler_pool.h"
+#include "server/http.h"
+#include "server/streams.h"
+#include "server/waiters.h"
+
+/* One address we listen on. */
+struct http_listener {
+	struct http_server *server;
+	struct MHD_Daemon *daemon;
+	struct handler_pool *pool;
+	const char *url;
+	int quiesced_fd; /* closed after the daemon's end; -1 */
+	bool admin;      /* serves health and metrics alone */
+};
+
+enum exchange_state { EXCHANGE_RECEIVING, EXCHANGE_ANSWERING, EXCHANGE_READY, EXCHANGE_SENT };
+
+struct exchange {
+	struct handler_job job;       /* first: a job is its exchange */
+	struct waiter waiter;
+	struct ctx *ctx;              /* owns the exchange too */
+	struct http_listener *listener;
+	struct MHD_Connection *connection;
+	enum exchange_state state;
+	const char *method_name;      /* as sent */
+	enum http_method method;
+	const char *path;             /* raw */
+	struct text body;
+	size_t body_received;         /* more than the limit: not kept */
+	int64_t started_us;           /* monotonic */
+	struct ctx_tags tags;
+	const char *request_id;
+	const char *route;            /* static: for metrics */
+	struct MHD_Response *response;
+	int status;
+};
+
+/* libmicrohttpd's callbacks; cls is the listener. */
+enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+    const char *version, const char *upload, size_t *upload_size, void **state);
+void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
+    enum MHD_RequestTerminationCode why);
+
+/* The handler pool's work, and waiters' end of it. */
+void exchange_run(struct handler_job *job);
+void exchange_answer_waiter(struct waiter *waiter, const struct board_page *page);
+
+/* Sets response and status from a reply whose kind is REPLY_BODY; the body is copied. */
+void exchange_respond(struct exchange *exchange, const struct reply *reply);
+
+/* Headers every answer has. */
+void exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply);
+
+/* What is wrong with a request head, before its body is read: a failure in exchange->ctx and what it allows. */
+bool intake_check(struct exchange *exchange, struct reply *reply) MUST_CHECK;
+
+/* The request as plain data: query and client decoded strictly. */
+bool intake_request(struct ctx *ctx, const struct exchange *exchange, struct request *request) MUST_CHECK;
+
+/* Request id and trace of the log lines: the client's where they are well-formed, else new ones. */
+void intake_tags(struct exchange *exchange);
+
+/* Of the server, for exchanges. */
+struct app *http_app(const struct http_server *server);
+const struct http_backend *http_server_backend(const struct http_server *server);
+struct waiters *http_waiters(const struct http_server *server);
+struct streams *http_streams(const struct http_server *server);
+bool http_is_draining(const struct http_server *server);
+size_t http_body_limit(const struct http_server *server);
+
+/* Counts an exchange from its first byte to its end. */
+void http_opened(struct http_server *server);
+void http_closed(struct http_server *server);
+
+/* Permission to suspend a connection; false once the server stops. Each true is followed by http_resume. */
+bool http_may_suspend(struct http_server *server) MUST_CHECK;
+void http_resume(struct http_server *server, struct MHD_Connection *connection);
+
+#endif
