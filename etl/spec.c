@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { LONGEST_SLICE_MONTHS = 1200, LONGEST_SLICE_DAYS = 36525 };
+
 const struct spec_table *
 spec_find_table(const struct spec *spec, const char *name)
 {
@@ -18,6 +20,13 @@ spec_find_column(const struct spec_table *table, const char *name)
 		if (strcmp(table->columns[i].name, name) == 0)
 			return &table->columns[i];
 	return NULL;
+}
+
+bool
+spec_slice_parse(const char *text, struct period *slice)
+{
+	return period_parse(text, slice) && period_is_grid(slice) && slice->months <= LONGEST_SLICE_MONTHS &&
+	       slice->days <= LONGEST_SLICE_DAYS;
 }
 
 int64_t

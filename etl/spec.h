@@ -169,6 +169,9 @@ const struct spec_column *spec_find_column(const struct spec_table *table, const
 /* The spec as understood, for GET /v1/pipelines/{p}. */
 json_t *spec_to_json(struct ctx *ctx, const struct spec *spec);
 
+/* A slice's length: on the grid of period_is_grid, at most 100 years. */
+bool spec_slice_parse(const char *text, struct period *slice) MUST_CHECK;
+
 /* Start of the first slice at a given now; CLOCK_MINUS_INFINITY for a table without time. */
 int64_t spec_begin(const struct spec_table *table, int64_t now_us);
 

@@ -28,7 +28,7 @@ const struct spec_section spec_sections[SECTION_COUNT] = {
 #undef KEY
 };
 
-enum { LONGEST_DURATION_DAYS = 3650, LONGEST_PERIOD_MONTHS = 1200, LONGEST_PERIOD_DAYS = 36525 };
+enum { LONGEST_DURATION_DAYS = 3650 };
 
 const struct spec_place *
 node_blame(const struct node *node)
@@ -136,12 +136,10 @@ read_period(struct parse *parse, const struct spec_key *key, const struct node *
 {
 	struct period period;
 
-	if (!period_parse(node->text, &period))
-		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be a period such as P1D, P1M or PT6H",
-		    key->key, node->text);
-	if (!period_is_grid(&period) || period.months > LONGEST_PERIOD_MONTHS || period.days > LONGEST_PERIOD_DAYS)
+	if (!spec_slice_parse(node->text, &period))
 		return finding(&parse->findings, &node->place,
-		    "'%s' is '%s', but must be of one unit, divide the day when shorter than one, and at most 100 years",
+		    "'%s' is '%s', but must be a period such as P1D, P1M or PT6H: of one unit, dividing the day when shorter "
+		    "than one, at most 100 years",
 		    key->key, node->text);
 	*field = node->text;
 	return true;

@@ -198,7 +198,7 @@ static const struct refusal {
     {"    begin: -P25M\n", "", ":23:3: 'fact_uses' has 'time' and so needs 'begin'"},
     {"-P25M", "yesterday", ":30:12: 'begin' is 'yesterday'"},
     {"  slice: P1M\n", "", "'fact_uses' has 'time' and so needs 'slice'"},
-    {"slice: P1M", "slice: PT7H", ":5:10: 'slice' is 'PT7H', but must be of one unit"},
+    {"slice: P1M", "slice: PT7H", ":5:10: 'slice' is 'PT7H', but must be a period"},
     {"slice: P1M", "slice: month", ":5:10: 'slice' is 'month', but must be a period"},
     {"lag: 10m", "lag: ten", ":31:10: 'lag' is 'ten', but must be a duration"},
     {"write: replace_range", "write: append", ":34:12: 'write: append' is not available yet; use replace_range"},

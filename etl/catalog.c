@@ -1,0 +1,227 @@
+#include "etl/catalog.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "sql/pipeline_store.h"
+
+/* Enough for the largest files a specification may have, several times over. */
+enum { SPEC_LIMIT_BYTES = 512 * 1024 * 1024 };
+
+struct entry {
+	struct ctx *ctx; /* owns this and the spec */
+	const struct spec *spec;
+	struct entry *next;
+};
+
+struct catalog {
+	struct ctx *ctx; /* owns this */
+	pthread_mutex_t lock;
+	struct entry *entries; /* guarded by lock; an entry itself never changes */
+};
+
+struct catalog *
+catalog_new(void)
+{
+	struct ctx *ctx = ctx_new("catalog", 0);
+	struct catalog *catalog = ctx_alloc(ctx, sizeof(*catalog));
+
+	catalog->ctx = ctx;
+	ASSERT(pthread_mutex_init(&catalog->lock, NULL) == 0);
+	return catalog;
+}
+
+void
+catalog_free(struct catalog *catalog)
+{
+	struct entry *next;
+
+	if (catalog == NULL)
+		return;
+	for (struct entry *entry = catalog->entries; entry != NULL; entry = next) {
+		next = entry->next;
+		ctx_free(entry->ctx);
+	}
+	(void)pthread_mutex_destroy(&catalog->lock);
+	ctx_free(catalog->ctx);
+}
+
+/* Under the lock. */
+static const struct spec *
+look_up(const struct catalog *catalog, const char *pipeline, const char *hash)
+{
+	for (const struct entry *entry = catalog->entries; entry != NULL; entry = entry->next)
+		if (strcmp(entry->spec->hash, hash) == 0 && strcmp(entry->spec->pipeline, pipeline) == 0)
+			return entry->spec;
+	return NULL;
+}
+
+static const struct spec *
+find_known(struct catalog *catalog, const char *pipeline, const char *hash)
+{
+	const struct spec *spec;
+
+	pthread_mutex_lock(&catalog->lock);
+	spec = look_up(catalog, pipeline, hash);
+	pthread_mutex_unlock(&catalog->lock);
+	return spec;
+}
+
+/* Takes the entry, or drops it when another thread was faster. */
+static const struct spec *
+keep(struct catalog *catalog, struct entry *entry)
+{
+	const struct spec *spec;
+
+	pthread_mutex_lock(&catalog->lock);
+	spec = look_up(catalog, entry->spec->pipeline, entry->spec->hash);
+	if (spec == NULL) {
+		entry->next = catalog->entries;
+		catalog->entries = entry;
+	}
+	pthread_mutex_unlock(&catalog->lock);
+	if (spec == NULL)
+		return entry->spec;
+	ctx_free(entry->ctx);
+	return spec;
+}
+
+/* Parses into a root ctx of its own; its failure becomes ctx's. */
+static bool
+parse(struct ctx *ctx, const json_t *files, struct entry **parsed)
+{
+	struct ctx *own = ctx_new("specification", SPEC_LIMIT_BYTES);
+	struct entry *entry = ctx_alloc(own, sizeof(*entry));
+	struct spec_files list;
+	struct spec_error *errors;
+	struct spec *spec;
+
+	entry->ctx = own;
+	if (!spec_files_from_json(own, files, &list) || !spec_parse(own, &list, &spec, &errors)) {
+		const struct failure *failure = ctx_failure(own);
+
+		(void)fail(ctx, failure->code, "%s", failure->message);
+		ctx_free(own);
+		return false;
+	}
+	entry->spec = spec;
+	*parsed = entry;
+	return true;
+}
+
+bool
+catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *pipeline, const char *hash,
+    const struct spec **spec)
+{
+	const char *found_hash;
+	struct entry *entry;
+	json_t *files;
+	bool found;
+
+	if (hash != NULL && (*spec = find_known(catalog, pipeline, hash)) != NULL)
+		return true;
+	if (!pipeline_find(ctx, db, pipeline, hash, &found_hash, &files, &found))
+		return false;
+	if (!found)
+		return fail(ctx, FAIL_NOT_FOUND, hash == NULL ? "there is no pipeline %s" : "pipeline %s has no version %s", pipeline,
+		    hash);
+	if ((*spec = find_known(catalog, pipeline, found_hash)) != NULL)
+		return true;
+	if (!parse(ctx, files, &entry))
+		return false;
+	if (strcmp(entry->spec->hash, found_hash) != 0 || strcmp(entry->spec->pipeline, pipeline) != 0) {
+		ctx_free(entry->ctx);
+		return fail(ctx, FAIL_SPEC_INVALID, "the stored files of %s are not those of %s", pipeline, found_hash);
+	}
+	*spec = keep(catalog, entry);
+	return true;
+}
+
+/* A folder that was read and is right. */
+struct folder {
+	const char *path;
+	const struct spec *spec;
+	struct folder *next;
+};
+
+static bool
+read_folder(struct ctx *ctx, const char *path, struct folder **folders)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct folder *folder = ctx_alloc(ctx, sizeof(*folder));
+	struct spec_files files;
+	struct spec_error *errors = NULL;
+	struct spec *spec;
+	size_t count = 0;
+
+	if (!spec_read_folder(ctx, path, &files))
+		return false;
+	if (!spec_parse(ctx, &files, &spec, &errors)) {
+		for (const struct spec_error *error = errors; error != NULL; error = error->next)
+			count++;
+		if (errors == NULL)
+			return false;
+		fail_clear(ctx);
+		return fail(ctx, FAIL_SPEC_INVALID, "%s/%s:%d:%d: %s%s", path, errors->place.file, errors->place.line,
+		    errors->place.column, errors->message,
+		    count > 1 ? ctx_printf(tmp, " (and %zu more: loadstar check %s)", count - 1, path) : "");
+	}
+	for (const struct folder *other = *folders; other != NULL; other = other->next)
+		if (strcmp(other->spec->pipeline, spec->pipeline) == 0)
+			return fail(ctx, FAIL_SPEC_INVALID, "%s and %s both declare the pipeline %s", other->path, path,
+			    spec->pipeline);
+	*folder = (struct folder){.path = path, .spec = spec, .next = *folders};
+	*folders = folder;
+	return true;
+}
+
+static bool
+is_pipeline(struct ctx *ctx, const char *path)
+{
+	return file_is_folder(path) && file_exists(ctx_printf(ctx, "%s/pipeline.yaml", path));
+}
+
+/* path itself, or what is below it. */
+static bool
+read_folders(struct ctx *ctx, const char *path, struct folder **folders)
+{
+	char **names;
+	size_t count;
+
+	*folders = NULL;
+	if (is_pipeline(ctx, path))
+		return read_folder(ctx, path, folders);
+	if (!file_list(ctx, path, &names, &count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		char *below = ctx_printf(ctx, "%s/%s", path, names[i]);
+
+		if (is_pipeline(ctx, below) && !read_folder(ctx, below, folders))
+			return false;
+	}
+	return true;
+}
+
+bool
+catalog_apply_folder(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *path, size_t *applied)
+{
+	struct folder *folders;
+	const struct spec *spec;
+	bool changed;
+
+	*applied = 0;
+	if (!read_folders(ctx, path, &folders))
+		return false;
+	for (const struct folder *folder = folders; folder != NULL; folder = folder->next, (*applied)++) {
+		const struct spec *read = folder->spec;
+
+		if (!pipeline_apply(ctx, db, read->pipeline, read->hash, spec_files_to_json(ctx, &read->files), &changed) ||
+		    !catalog_find(ctx, catalog, db, read->pipeline, read->hash, &spec))
+			return false;
+	}
+	return true;
+}
