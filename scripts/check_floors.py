@@ -20,7 +20,7 @@ ROOMS = (
     (r"curl/.*", r"base/http_client\.c$"),
     (r"openssl/.*", r"base/crypto\.c$|handlers/auth\.c$"),
     (r"jansson\.h", r"base/json\.[ch]$"),
-    (r"libpq-fe\.h", r"sql/pg\.[ch]$|etl/warehouse[^/]*\.[ch]$|etl/warehouse/"),
+    (r"libpq-fe\.h", r"sql/pg(_\w+)?\.[ch]$|etl/warehouse[^/]*\.[ch]$|etl/warehouse/"),
     (r"libfyaml\.h", r"etl/spec/yaml\.c$"),
     (r"duckdb\.h", r"etl/duck/"),
 )
@@ -32,7 +32,7 @@ BANNED = (
     # Library rooms give back to a library what it allocated with malloc.
     (
         r"malloc|calloc|realloc|free|strdup|strndup|asprintf|vasprintf",
-        r"base/|handlers/auth\.c$|sql/pg\.c$|etl/warehouse[^/]*\.c$|etl/warehouse/|etl/spec/yaml\.c$|etl/duck/"
+        r"base/|handlers/auth\.c$|sql/pg(_\w+)?\.c$|etl/warehouse[^/]*\.c$|etl/warehouse/|etl/spec/yaml\.c$|etl/duck/"
         r"|server/",
     ),
 )
