@@ -172,6 +172,7 @@ keep_raw(void *cls, struct MHD_Connection *connection, char *s)
 	return strlen(s);
 }
 
+/* Mostly clients that left. */
 static void
 log_library(void *cls, const char *fmt, va_list args)
 {
@@ -180,7 +181,7 @@ log_library(void *cls, const char *fmt, va_list args)
 
 	(void)cls;
 	message[strcspn(message, "\n")] = '\0';
-	log_line(ctx, LOG_WARN, "HTTP library", "detail", message, NULL);
+	log_line(ctx, LOG_DEBUG, "HTTP library", "detail", message, NULL);
 	ctx_free(ctx);
 }
 
