@@ -126,9 +126,10 @@ catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char
 		return true;
 	if (!pipeline_find(ctx, db, pipeline, hash, &found_hash, &files, &found))
 		return false;
+	if (!found && hash == NULL)
+		return fail(ctx, FAIL_NOT_FOUND, "there is no pipeline %s", pipeline);
 	if (!found)
-		return fail(ctx, FAIL_NOT_FOUND, hash == NULL ? "there is no pipeline %s" : "pipeline %s has no version %s", pipeline,
-		    hash);
+		return fail(ctx, FAIL_NOT_FOUND, "pipeline %s has no version %s", pipeline, hash);
 	if ((*spec = find_known(catalog, pipeline, found_hash)) != NULL)
 		return true;
 	if (!parse(ctx, files, &entry))
