@@ -16,7 +16,14 @@ enum load_counter {
 	COUNT_NOTHING,
 	COUNT_ROW,        /* one row whose column names are the names of struct load_counts' fields: each is added */
 	COUNT_AFFECTED,   /* rows of the command tag are added to the field `field` */
-	COUNT_MUST_BE_0,  /* one row, one column n: > 0 fails with `code` and `message` (printf with one %lld) */
+	COUNT_MUST_BE_0,  /* one row: n, and a detail (text or NULL): n > 0 fails with `code`: "<n> <message>: <detail>" */
+};
+
+/* Most slices are loaded into nothing, and need none of the comparing then. */
+enum load_when {
+	WHEN_ALWAYS,
+	WHEN_EMPTY,       /* only if rows_before is 0 */
+	WHEN_FILLED,      /* only if it is not */
 };
 
 struct load_statement {
@@ -26,7 +33,7 @@ struct load_statement {
 	const char *field; /* COUNT_AFFECTED */
 	enum fail_code code;
 	const char *message;
-	bool read_only;
+	enum load_when when;
 };
 struct load_statements {
 	struct load_statement *items;

@@ -1,0 +1,221 @@
+/*
+ * generate_fact: the difference between a slice of a fact table and what was staged for it.
+ *
+ * A slice that holds nothing yet is written straight from staging. Otherwise the resolved rows are laid down once (loadstar_rows) and
+ * compared: vanished rows go out, changed ones are updated, new ones come in; what is equal is not touched. A row that
+ * sits in another slice moves and keeps its surrogate key: the unique index on the grain finds it during the insert, so
+ * that nothing has to be searched for it.
+ */
+#include "base/text.h"
+#include "etl/generate_sql.h"
+#include "sql/pg.h"
+
+struct fact {
+	struct ctx *ctx;
+	const struct spec *spec;
+	const struct spec_table *table;
+	const char *scope;
+	const char *target, *retired;
+	struct names keys, columns, written; /* grain; declared; declared and looked up */
+	const char *surrogate;               /* quoted; NULL: none */
+	struct load_statements *out;
+};
+
+static struct load_statement *
+add_counting(const struct fact *fact, enum load_when when, const char *name, char *sql)
+{
+	struct load_statement *statement = statement_add(fact->ctx, fact->out, name, sql);
+
+	statement->counter = COUNT_ROW;
+	statement->when = when;
+	return statement;
+}
+
+/* Staged rows with their surrogate keys. */
+static char *
+resolved_rows(const struct fact *fact)
+{
+	struct ctx *ctx = fact->ctx;
+	struct text select, joins;
+
+	text_init(&select, ctx);
+	text_init(&joins, ctx);
+	text_add(&select, sql_list(ctx, fact->columns, "s"));
+	for (size_t i = 0; i < fact->table->lookup_count; i++) {
+		const struct spec_lookup *lookup = &fact->table->lookups[i];
+		const char *alias = ctx_printf(ctx, "l%zu", i + 1);
+
+		text_addf(&select, ", COALESCE(%s.loadstar_key, " UNKNOWN_KEY ") AS %s", alias,
+		    pg_identifier(ctx, lookup->column));
+		text_add(&joins, sql_lookup_join(ctx, fact->spec, lookup, alias, "s", ""));
+	}
+	return ctx_printf(ctx, "SELECT %s\n  FROM loadstar_stage s%s", select.data, joins.data);
+}
+
+static void
+write_rows(const struct fact *fact, enum load_when when, const char *name, const char *rows, const char *where)
+{
+	struct ctx *ctx = fact->ctx;
+	char *list = sql_list(ctx, fact->written, NULL), *values = sql_list(ctx, fact->written, "r");
+	const char *key_column = "", *key = "", *returning = "";
+
+	if (fact->surrogate != NULL) {
+		key_column = ctx_printf(ctx, "%s, ", fact->surrogate);
+		key = ctx_printf(ctx, "COALESCE(q.%s, %s), ", fact->surrogate, sql_next_key(ctx, fact->spec, fact->table));
+		returning = ctx_printf(ctx, "\n      LEFT JOIN %s q ON %s", fact->retired, sql_equal(ctx, fact->keys, "q", "r"));
+	}
+	add_counting(fact, when, name,
+	    ctx_printf(ctx,
+	        "WITH written AS (\n"
+	        "    INSERT INTO %s AS t (%s%s, load_id, loaded_at)\n"
+	        "    SELECT %s%s, :load_id, now()\n"
+	        "      FROM %s r%s%s\n"
+	        "    ON CONFLICT (%s) DO UPDATE SET %s, load_id = excluded.load_id, loaded_at = excluded.loaded_at\n"
+	        "    RETURNING t.xmax = 0 AS fresh)\n"
+	        "SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated,\n"
+	        "       count(*) FILTER (WHERE NOT fresh) AS rows_moved, count(*) AS rows_opened\n"
+	        "  FROM written",
+	        fact->target, key_column, list, key, values, rows, returning, where, sql_list(ctx, fact->keys, NULL),
+	        sql_set(ctx, fact->written, "excluded")));
+}
+
+static void
+delete_vanished(const struct fact *fact)
+{
+	struct ctx *ctx = fact->ctx;
+	const char *returned = "1", *keep = "";
+
+	if (fact->surrogate != NULL) {
+		char *keys = sql_list(ctx, fact->keys, NULL);
+
+		returned = ctx_printf(ctx, "%s, t.%s", sql_list(ctx, fact->keys, "t"), fact->surrogate);
+		keep = ctx_printf(ctx, ",\nkept AS (INSERT INTO %s (%s, %s) SELECT %s, %s FROM gone)", fact->retired, keys,
+		    fact->surrogate, keys, fact->surrogate);
+	}
+	add_counting(fact, WHEN_FILLED, "delete vanished rows",
+	    ctx_printf(ctx,
+	        "WITH gone AS (\n"
+	        "    DELETE FROM %s t\n"
+	        "     WHERE %s\n"
+	        "       AND NOT EXISTS (SELECT FROM loadstar_rows r WHERE %s)\n"
+	        "    RETURNING %s)%s\n"
+	        "SELECT count(*) AS rows_deleted FROM gone",
+	        fact->target, sql_slice(ctx, fact->table, fact->scope, "t"), sql_equal(ctx, fact->keys, "r", "t"), returned,
+	        keep));
+}
+
+static void
+update_changed(const struct fact *fact)
+{
+	struct ctx *ctx = fact->ctx;
+	struct names values = names_join(ctx, names_values(ctx, fact->table), names_lookups(ctx, fact->table));
+	struct load_statement *statement;
+
+	if (values.count == 0)
+		return;
+	statement = statement_add(ctx, fact->out, "update changed rows",
+	    ctx_printf(ctx,
+	        "UPDATE %s t SET %s, load_id = :load_id, loaded_at = now()\n"
+	        "  FROM loadstar_rows r\n"
+	        " WHERE %s AND %s\n"
+	        "   AND %s",
+	        fact->target, sql_set(ctx, values, "r"), sql_equal(ctx, fact->keys, "t", "r"),
+	        sql_slice(ctx, fact->table, fact->scope, "t"), sql_distinct(ctx, values, "t", "r")));
+	statement->counter = COUNT_AFFECTED;
+	statement->field = "updated";
+	statement->when = WHEN_FILLED;
+}
+
+/* missing: fail. Asked of what was written, which is what readers would see. */
+static void
+check_missing(const struct fact *fact, const struct spec_lookup *lookup)
+{
+	struct ctx *ctx = fact->ctx;
+	struct names match = {.items = lookup->match, .count = lookup->dimension->key_count};
+	char *keys = sql_list(ctx, match, "t");
+	struct load_statement *statement = statement_add(ctx, fact->out, ctx_printf(ctx, "check %s", lookup->column),
+	    ctx_printf(ctx,
+	        "SELECT COALESCE(sum(n), 0) AS n, string_agg(key, ', ' ORDER BY key) FILTER (WHERE place <= 5) AS detail\n"
+	        "  FROM (SELECT concat_ws('/', %s) AS key, count(*) AS n, row_number() OVER (ORDER BY concat_ws('/', %s)) AS place\n"
+	        "          FROM %s t\n"
+	        "         WHERE t.%s = " UNKNOWN_KEY " AND %s\n"
+	        "         GROUP BY %s) missing",
+	        keys, keys, fact->target, pg_identifier(ctx, lookup->column),
+	        sql_slice(ctx, fact->table, fact->scope, "t"), keys));
+
+	statement->counter = COUNT_MUST_BE_0;
+	statement->code = FAIL_LOOKUP_MISSING;
+	statement->message = ctx_printf(ctx, "rows of %s have no member in %s", fact->table->name, lookup->dimension->name);
+}
+
+static void
+compare_and_write(const struct fact *fact)
+{
+	struct ctx *ctx = fact->ctx;
+	struct load_statement *statement;
+
+	statement = statement_add(ctx, fact->out, "resolve staged rows",
+	    ctx_printf(ctx, "CREATE TEMP TABLE loadstar_rows ON COMMIT DROP AS\n%s", resolved_rows(fact)));
+	statement->when = WHEN_FILLED;
+	statement = statement_add(ctx, fact->out, "analyze resolved rows", ctx_strdup(ctx, "ANALYZE loadstar_rows"));
+	statement->when = WHEN_FILLED;
+	delete_vanished(fact);
+	update_changed(fact);
+	write_rows(fact, WHEN_FILLED, "insert new rows", "loadstar_rows",
+	    ctx_printf(ctx, "\n     WHERE NOT EXISTS (SELECT FROM %s o WHERE %s AND %s)", fact->target,
+	        sql_equal(ctx, fact->keys, "o", "r"), sql_slice(ctx, fact->table, fact->scope, "o")));
+}
+
+static bool
+is_supported(struct ctx *ctx, const struct spec_table *table)
+{
+	if (table->write != WRITE_REPLACE_RANGE && table->write != WRITE_REPLACE_ALL)
+		return fail(ctx, FAIL_NOT_IMPLEMENTED, "%s: only replace_range and replace_all can be written", table->name);
+	for (size_t i = 0; i < table->lookup_count; i++)
+		if (table->lookups[i].missing != MISSING_UNKNOWN && table->lookups[i].missing != MISSING_FAIL)
+			return fail(ctx, FAIL_NOT_IMPLEMENTED, "%s.%s: missing can be unknown or fail", table->name,
+			    table->lookups[i].column);
+	return true;
+}
+
+static struct fact
+describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out)
+{
+	struct fact fact = {.ctx = ctx, .spec = spec, .table = table, .scope = scope, .out = out};
+
+	fact.target = sql_table(ctx, spec, table);
+	fact.retired = ctx_printf(ctx, "loadstar.%s", sql_bookkeeping(ctx, table, "retired"));
+	fact.keys = names_keys(table);
+	fact.columns = names_columns(ctx, table);
+	fact.written = names_join(ctx, fact.columns, names_lookups(ctx, table));
+	fact.surrogate = table->surrogate == NULL ? NULL : pg_identifier(ctx, table->surrogate);
+	return fact;
+}
+
+bool
+generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out)
+{
+	struct fact fact = describe(ctx, spec, table, scope, out);
+	char *slice = sql_slice(ctx, table, scope, "t");
+
+	if (!is_supported(ctx, table))
+		return false;
+	add_counting(&fact, WHEN_ALWAYS, "count rows before",
+	    ctx_printf(ctx, "SELECT count(*) AS rows_before FROM %s t WHERE %s", fact.target, slice));
+	write_rows(&fact, WHEN_EMPTY, "insert rows into the empty slice", ctx_printf(ctx, "(%s)", resolved_rows(&fact)), "");
+	compare_and_write(&fact);
+	if (fact.surrogate != NULL)
+		statement_add(ctx, out, "forget retired keys that came back",
+		    ctx_printf(ctx, "DELETE FROM %s q USING loadstar_stage s WHERE %s", fact.retired,
+		        sql_equal(ctx, fact.keys, "q", "s")));
+	for (size_t i = 0; i < table->lookup_count; i++)
+		if (table->lookups[i].missing == MISSING_FAIL)
+			check_missing(&fact, &table->lookups[i]);
+	add_counting(&fact, WHEN_ALWAYS, "count rows after",
+	    ctx_printf(ctx,
+	        "SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged\n  FROM %s t\n WHERE %s",
+	        fact.target, slice));
+	return !ctx_failed(ctx);
+}
