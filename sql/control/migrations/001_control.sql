@@ -151,7 +151,8 @@ CREATE INDEX step_of_run ON control.step (run_id, wave, ordinal, id);
 CREATE INDEX step_queued ON control.step (run_id, ordinal, id) WHERE status = 'queued' AND end_as IS NULL;
 CREATE INDEX step_to_revoke ON control.step (id) WHERE end_as IS NOT NULL AND status IN ('queued', 'running');
 CREATE INDEX step_unfinished ON control.step (run_id, wave) WHERE status IN ('waiting', 'queued', 'running');
-CREATE INDEX step_running ON control.step (run_id, boot_id) WHERE status = 'running';
+-- Hash: it answers for a run alone, so that a look for overlaps has no choice but the constraint's index.
+CREATE INDEX step_running ON control.step USING hash (run_id) WHERE status = 'running';
 CREATE INDEX step_failed ON control.step (run_id) WHERE status = 'failed';
 
 CREATE TABLE control.attempt (
@@ -168,6 +169,7 @@ CREATE TABLE control.attempt (
   PRIMARY KEY (step_id, n)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX attempt_running ON control.attempt (boot_id) WHERE status = 'running';
 
 -- Run logs: ids of one run are 1, 2, 3 … without gaps, given under the lock on its counter row.
 CREATE TABLE control.log_counter (
