@@ -19,18 +19,20 @@
 struct change {
 	struct ctx *ctx;
 	struct pg *db;
-	struct run run;        /* as locked, then as it is to be; after change_end as it is */
-	const char *step_id;   /* of the outbox row; NULL: the run */
-	bool work;             /* something became claimable: wake the workers */
+	struct run run;      /* as locked, then as it is to be; after change_end as it is */
+	const char *step_id; /* of the outbox row; NULL: the run */
+	bool work;           /* something became claimable: wake the workers */
 	struct log_entry *lines;
 	size_t line_count, line_capacity;
 };
 
 /* FAIL_NOT_FOUND when there is no such run. */
-bool change_begin(struct ctx *ctx, struct pg *db, const char *run_id, struct change *change) MUST_CHECK;
+bool change_begin(struct ctx *ctx, struct pg *db, const char *run_id,
+    struct change *change) MUST_CHECK;
 
 /* A line of the run's log, written with the change. message and fields live as long as the change's ctx. */
-void change_log(struct change *change, enum log_level level, const char *step_id, const char *message, json_t *fields);
+void change_log(struct change *change, enum log_level level, const char *step_id,
+    const char *message, json_t *fields);
 
 /* The one place that assigns a run's status: the table of run_states.def must have the row. */
 void change_status(struct change *change, const char *event, enum run_status status);

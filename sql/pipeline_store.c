@@ -3,11 +3,13 @@
 #include "sql/statement.h"
 
 static bool
-apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char *files, bool *changed)
+apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char *files,
+    bool *changed)
 {
 	struct pg_rows rows;
 
-	if (!sql_run(ctx, db, SQL_PIPELINE_VERSION_INSERT, PG_PARAMS(pipeline, hash, files), NULL) ||
+	if (!sql_run(ctx, db, SQL_PIPELINE_VERSION_INSERT, PG_PARAMS(pipeline, hash, files),
+		NULL) ||
 	    !sql_run(ctx, db, SQL_PIPELINE_ACTIVATE, PG_PARAMS(pipeline, hash), &rows))
 		return false;
 	*changed = rows.count > 0;
@@ -15,8 +17,8 @@ apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, co
 }
 
 bool
-pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const json_t *files,
-    bool *changed)
+pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash,
+    const json_t *files, bool *changed)
 {
 	if (!pg_begin(ctx, db))
 		return false;
@@ -27,8 +29,8 @@ pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char 
 }
 
 bool
-pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char **found_hash,
-    json_t **files, bool *found)
+pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash,
+    const char **found_hash, json_t **files, bool *found)
 {
 	struct pg_rows rows;
 
@@ -53,9 +55,9 @@ pipeline_list(struct ctx *ctx, struct pg *db, struct pipeline_row **list, size_t
 	*list = ctx_alloc_array(ctx, *count + 1, sizeof(**list));
 	for (int i = 0; i < rows.count; i++)
 		(*list)[i] = (struct pipeline_row){
-			.name = pg_value(&rows, i, 0),
-			.hash = pg_value(&rows, i, 1),
-			.applied_us = pg_time_us(&rows, i, 2),
+		    .name = pg_value(&rows, i, 0),
+		    .hash = pg_value(&rows, i, 1),
+		    .applied_us = pg_time_us(&rows, i, 2),
 		};
 	return true;
 }

@@ -5,38 +5,38 @@
 #include "base/bug.h"
 
 static const char *const run_names[] = {
-	[RUN_QUEUED] = "queued",
-	[RUN_RUNNING] = "running",
-	[RUN_PAUSED] = "paused",
-	[RUN_CANCELLING] = "cancelling",
-	[RUN_SUCCEEDED] = "succeeded",
-	[RUN_PARTIAL] = "partial",
-	[RUN_FAILED] = "failed",
-	[RUN_CANCELLED] = "cancelled",
+    [RUN_QUEUED] = "queued",
+    [RUN_RUNNING] = "running",
+    [RUN_PAUSED] = "paused",
+    [RUN_CANCELLING] = "cancelling",
+    [RUN_SUCCEEDED] = "succeeded",
+    [RUN_PARTIAL] = "partial",
+    [RUN_FAILED] = "failed",
+    [RUN_CANCELLED] = "cancelled",
 };
 
 static const char *const step_names[] = {
-	[STEP_WAITING] = "waiting",
-	[STEP_QUEUED] = "queued",
-	[STEP_RUNNING] = "running",
-	[STEP_SUCCEEDED] = "succeeded",
-	[STEP_FAILED] = "failed",
-	[STEP_SKIPPED] = "skipped",
-	[STEP_CANCELLED] = "cancelled",
+    [STEP_WAITING] = "waiting",
+    [STEP_QUEUED] = "queued",
+    [STEP_RUNNING] = "running",
+    [STEP_SUCCEEDED] = "succeeded",
+    [STEP_FAILED] = "failed",
+    [STEP_SKIPPED] = "skipped",
+    [STEP_CANCELLED] = "cancelled",
 };
 
 _Static_assert(LENGTH_OF(run_names) == RUN_STATUS_COUNT, "every run status has a name");
 _Static_assert(LENGTH_OF(step_names) == STEP_STATUS_COUNT, "every step status has a name");
 
 const struct state_change run_changes[] = {
-#define RUN_CHANGE(from, event, to, why) { RUN_##from, #event, RUN_##to, why },
+#define RUN_CHANGE(from, event, to, why) {RUN_##from, #event, RUN_##to, why},
 #include "sql/run_states.def"
 #undef RUN_CHANGE
 };
 const size_t run_changes_count = LENGTH_OF(run_changes);
 
 const struct state_change step_changes[] = {
-#define STEP_CHANGE(from, event, to, why) { STEP_##from, #event, STEP_##to, why },
+#define STEP_CHANGE(from, event, to, why) {STEP_##from, #event, STEP_##to, why},
 #include "sql/step_states.def"
 #undef STEP_CHANGE
 };

@@ -9,15 +9,24 @@
 #include "base/ctx.h"
 
 enum run_status {
-	RUN_QUEUED, RUN_RUNNING, RUN_PAUSED, RUN_CANCELLING,
-	RUN_SUCCEEDED, RUN_PARTIAL, RUN_FAILED, RUN_CANCELLED,
+	RUN_QUEUED,
+	RUN_RUNNING,
+	RUN_PAUSED,
+	RUN_CANCELLING,
+	RUN_SUCCEEDED,
+	RUN_PARTIAL,
+	RUN_FAILED,
+	RUN_CANCELLED,
 	RUN_STATUS_COUNT
 };
 enum step_status {
-	STEP_WAITING,  /* an earlier wave is not finished */
-	STEP_QUEUED,   /* a worker may take it (from retry_at on) */
+	STEP_WAITING, /* an earlier wave is not finished */
+	STEP_QUEUED,  /* a worker may take it (from retry_at on) */
 	STEP_RUNNING,
-	STEP_SUCCEEDED, STEP_FAILED, STEP_SKIPPED, STEP_CANCELLED,
+	STEP_SUCCEEDED,
+	STEP_FAILED,
+	STEP_SKIPPED,
+	STEP_CANCELLED,
 	STEP_STATUS_COUNT
 };
 

@@ -38,7 +38,7 @@ struct claiming {
 	int64_t limit;
 	const char *excluded[EXCLUDED]; /* candidates that broke the constraint */
 	size_t excluded_count;
-	bool wait;                      /* for the run of the first candidate */
+	bool wait; /* for the run of the first candidate */
 };
 
 static bool
@@ -46,7 +46,8 @@ find_candidates(struct claiming *c, struct pg_rows *rows)
 {
 	return sql_run(c->ctx, c->db, SQL_STEP_CANDIDATES,
 	    PG_PARAMS(c->boot_id, text_from_i64(c->ctx, c->limit),
-		pg_text_array(c->ctx, c->excluded, c->excluded_count), text_from_bool(c->revocations_only)),
+		pg_text_array(c->ctx, c->excluded, c->excluded_count),
+		text_from_bool(c->revocations_only)),
 	    rows);
 }
 
@@ -81,22 +82,22 @@ static void
 read_claim(struct claiming *c, const struct pg_rows *rows, int row, struct step_claim *claim)
 {
 	*claim = (struct step_claim){
-		.id = pg_value(rows, row, 0),
-		.run_id = pg_value(rows, row, 1),
-		.pipeline = pg_value(rows, row, 2),
-		.kind = pg_value(rows, row, 3),
-		.table = pg_value(rows, row, 4),
-		.scope = pg_value(rows, row, 5),
-		.slice = pg_value(rows, row, 6),
-		.from_us = pg_time_us(rows, row, 7),
-		.to_us = pg_time_us(rows, row, 8),
-		.boot_id = c->boot_id,
-		.load_number = pg_i64(rows, row, 9),
-		.attempt = pg_i64(rows, row, 10),
-		.tries = pg_i64(rows, row, 11),
-		.end_as = pg_value(rows, row, 12),
-		.previous_boot_id = pg_value(rows, row, 13),
-		.ready_us = pg_time_us(rows, row, 14),
+	    .id = pg_value(rows, row, 0),
+	    .run_id = pg_value(rows, row, 1),
+	    .pipeline = pg_value(rows, row, 2),
+	    .kind = pg_value(rows, row, 3),
+	    .table = pg_value(rows, row, 4),
+	    .scope = pg_value(rows, row, 5),
+	    .slice = pg_value(rows, row, 6),
+	    .from_us = pg_time_us(rows, row, 7),
+	    .to_us = pg_time_us(rows, row, 8),
+	    .boot_id = c->boot_id,
+	    .load_number = pg_i64(rows, row, 9),
+	    .attempt = pg_i64(rows, row, 10),
+	    .tries = pg_i64(rows, row, 11),
+	    .end_as = pg_value(rows, row, 12),
+	    .previous_boot_id = pg_value(rows, row, 13),
+	    .ready_us = pg_time_us(rows, row, 14),
 	};
 	read_run(c->ctx, rows, row, claim);
 }
@@ -127,17 +128,19 @@ write_lines(struct claiming *c, const struct step_claims *claims, const struct p
 	for (size_t i = 0; i < claims->count; i++) {
 		const struct step_claim *claim = &claims->items[i];
 
-		if (text_equal(pg_value(rows, (int)i, 15), "queued") && !text_equal(started, claim->run_id)) {
+		if (text_equal(pg_value(rows, (int)i, 15), "queued") &&
+		    !text_equal(started, claim->run_id)) {
 			started = claim->run_id;
 			run_ids[n] = started;
-			lines[n++] = (struct log_entry){ .level = LOG_INFO, .message = "run started" };
+			lines[n++] =
+			    (struct log_entry){.level = LOG_INFO, .message = "run started"};
 		}
 		run_ids[n] = claim->run_id;
 		lines[n++] = (struct log_entry){
-			.level = LOG_INFO,
-			.step_id = claim->id,
-			.message = claim->end_as == NULL ? "attempt started" : "revocation started",
-			.fields = attempt_fields(c->ctx, claim),
+		    .level = LOG_INFO,
+		    .step_id = claim->id,
+		    .message = claim->end_as == NULL ? "attempt started" : "revocation started",
+		    .fields = attempt_fields(c->ctx, claim),
 		};
 	}
 	return log_write_runs(c->ctx, c->db, run_ids, lines, n, false);
@@ -149,13 +152,15 @@ take(struct claiming *c, const struct pg_rows *candidates, struct step_claims *c
 {
 	struct pg_rows rows;
 
-	if (c->wait && !sql_run(c->ctx, c->db, SQL_RUN_LOCK, PG_PARAMS(pg_value(candidates, 0, 1)), &rows))
+	if (c->wait &&
+	    !sql_run(c->ctx, c->db, SQL_RUN_LOCK, PG_PARAMS(pg_value(candidates, 0, 1)), &rows))
 		return false;
 	if (!sql_run(c->ctx, c->db, SQL_CLAIM_LOCK, PG_PARAMS(ids_of(c->ctx, candidates)), &rows))
 		return false;
 	if (rows.count == 0)
 		return true;
-	if (!sql_run(c->ctx, c->db, SQL_STEP_CLAIM, PG_PARAMS(ids_of(c->ctx, &rows), c->boot_id), &rows))
+	if (!sql_run(c->ctx, c->db, SQL_STEP_CLAIM, PG_PARAMS(ids_of(c->ctx, &rows), c->boot_id),
+		&rows))
 		return false;
 	claims->count = (size_t)rows.count;
 	claims->items = ctx_alloc_array(c->ctx, claims->count + 1, sizeof(*claims->items));
@@ -187,12 +192,14 @@ bool
 step_claim(struct ctx *ctx, struct pg *db, const char *boot_id, bool revocations_only, int limit,
     struct step_claims *claims)
 {
-	struct claiming c = {
-		.ctx = ctx, .db = db, .boot_id = boot_id, .revocations_only = revocations_only, .limit = limit
-	};
+	struct claiming c = {.ctx = ctx,
+	    .db = db,
+	    .boot_id = boot_id,
+	    .revocations_only = revocations_only,
+	    .limit = limit};
 	struct pg_rows candidates;
 
-	*claims = (struct step_claims){ 0 };
+	*claims = (struct step_claims){0};
 	for (int i = 0; i < ROUNDS; i++) {
 		if (!find_candidates(&c, &candidates))
 			return false;

@@ -11,7 +11,8 @@
 enum { LOSSES_LIMIT = 3 };
 
 bool
-step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct step_holding **items, size_t *count)
+step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct step_holding **items,
+    size_t *count)
 {
 	struct pg_rows rows;
 
@@ -21,15 +22,16 @@ step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct step_h
 	*items = ctx_alloc_array(ctx, *count + 1, sizeof(**items));
 	for (int i = 0; i < rows.count; i++)
 		(*items)[i] = (struct step_holding){
-			.id = pg_value(&rows, i, 0),
-			.load_number = pg_i64(&rows, i, 1),
-			.wanted = pg_bool(&rows, i, 2),
+		    .id = pg_value(&rows, i, 0),
+		    .load_number = pg_i64(&rows, i, 1),
+		    .wanted = pg_bool(&rows, i, 2),
 		};
 	return true;
 }
 
 bool
-step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *kind, const char *detail)
+step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *kind,
+    const char *detail)
 {
 	struct pg_rows rows;
 	struct change change;
@@ -37,20 +39,22 @@ step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *claim, co
 	if (!change_begin(ctx, db, claim->run_id, &change))
 		return false;
 	change.step_id = claim->id;
-	return change_end(&change,
-	    sql_run(ctx, db, SQL_STEP_WAIT_FOR,
-		PG_PARAMS(claim->id, claim->boot_id, text_from_i64(ctx, claim->load_number), kind, detail), &rows));
+	return change_end(&change, sql_run(ctx, db, SQL_STEP_WAIT_FOR,
+				       PG_PARAMS(claim->id, claim->boot_id,
+					   text_from_i64(ctx, claim->load_number), kind, detail),
+				       &rows));
 }
 
 /* The third loss: the step is to fail, after a revocation. */
 static bool
 doom(struct change *change, const struct pg_rows *lost, int row)
 {
-	struct failure failure = { .code = FAIL_WORKER_LOST };
+	struct failure failure = {.code = FAIL_WORKER_LOST};
 	struct ctx *ctx = change->ctx;
 	json_t *error, *reason = json_new_object(ctx);
 
-	(void)snprintf(failure.message, sizeof(failure.message), "its worker was lost %s times", pg_value(lost, row, 2));
+	(void)snprintf(failure.message, sizeof(failure.message), "its worker was lost %s times",
+	    pg_value(lost, row, 2));
 	error = error_to_json(ctx, &failure, pg_value(lost, row, 0), pg_value(lost, row, 5),
 	    step_json_slice(ctx, lost, row, 6));
 	json_put_string(ctx, reason, "code", "worker_lost");
@@ -72,8 +76,10 @@ take_back(struct change *change, int64_t *taken)
 
 		json_put_int(fields, "attempt", pg_i64(&rows, i, 1));
 		json_put_string(ctx, fields, "replica", pg_value(&rows, i, 4));
-		change_log(change, LOG_WARN, pg_value(&rows, i, 0), "attempt lost: its replica's lease is over", fields);
-		if (pg_i64(&rows, i, 2) >= LOSSES_LIMIT && pg_value(&rows, i, 3) == NULL && !doom(change, &rows, i))
+		change_log(change, LOG_WARN, pg_value(&rows, i, 0),
+		    "attempt lost: its replica's lease is over", fields);
+		if (pg_i64(&rows, i, 2) >= LOSSES_LIMIT && pg_value(&rows, i, 3) == NULL &&
+		    !doom(change, &rows, i))
 			return false;
 	}
 	*taken = rows.count;

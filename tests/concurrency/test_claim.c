@@ -27,7 +27,7 @@ enum {
 };
 
 struct shared {
-	atomic_int left;  /* runs without an end */
+	atomic_int left; /* runs without an end */
 	atomic_int claimed, failures;
 	atomic_bool stop;
 };
@@ -48,25 +48,21 @@ chance(unsigned *seed, unsigned of)
 static bool
 end_claim(struct ctx *ctx, struct pg *db, const struct step_claim *claim, unsigned *seed)
 {
-	struct failure failure = { .code = FAIL_SQL_CONFLICT, .message = "by chance" };
+	struct failure failure = {.code = FAIL_SQL_CONFLICT, .message = "by chance"};
 	json_t *error = error_to_json(ctx, &failure, claim->id, claim->table, NULL);
-	struct step_result result = { 0 };
+	struct step_result result = {0};
 	bool mine;
 
 	if (claim->end_as != NULL)
-		return chance(seed, 3) == 0 ? step_succeed(ctx, db, claim, claim->boot_id, &result, &mine)
-		                            : step_end(ctx, db, claim, claim->boot_id, &mine);
+		return chance(seed, 3) == 0
+			   ? step_succeed(ctx, db, claim, claim->boot_id, &result, &mine)
+			   : step_end(ctx, db, claim, claim->boot_id, &mine);
 	switch (chance(seed, 12)) {
-	case 0:
-		return step_retry_later(ctx, db, claim, claim->boot_id, error, 1, &mine);
-	case 1:
-		return step_hand_back(ctx, db, claim, claim->boot_id, &mine);
-	case 2:
-		return step_give_up(ctx, db, claim, claim->boot_id, error, &mine);
-	case 3:
-		return true; /* its replica dies with it */
-	default:
-		return step_succeed(ctx, db, claim, claim->boot_id, &result, &mine);
+	case 0: return step_retry_later(ctx, db, claim, claim->boot_id, error, 1, &mine);
+	case 1: return step_hand_back(ctx, db, claim, claim->boot_id, &mine);
+	case 2: return step_give_up(ctx, db, claim, claim->boot_id, error, &mine);
+	case 3: return true; /* its replica dies with it */
+	default: return step_succeed(ctx, db, claim, claim->boot_id, &result, &mine);
 	}
 }
 
@@ -123,15 +119,18 @@ sweep(void *arg)
 		CTX_SCOPE(tmp, ctx);
 		int64_t lost, expired;
 
-		ASSERT(step_expire_leases(tmp, db, &lost) && run_expire_deadlines(tmp, db, &expired));
-		ASSERT(text_equal(stores_ask(tmp, db,
-				      "SELECT count(*) FROM control.step a JOIN control.step b ON a.id < b.id "
-				      "AND a.warehouse_table = b.warehouse_table AND a.span && b.span WHERE a.status = 'running' "
-				      "AND b.status = 'running' AND a.end_as IS NULL AND b.end_as IS NULL"),
+		ASSERT(
+		    step_expire_leases(tmp, db, &lost) && run_expire_deadlines(tmp, db, &expired));
+		ASSERT(text_equal(
+		    stores_ask(tmp, db,
+			"SELECT count(*) FROM control.step a JOIN control.step b ON a.id < b.id "
+			"AND a.warehouse_table = b.warehouse_table AND a.span && b.span WHERE a.status = 'running' "
+			"AND b.status = 'running' AND a.end_as IS NULL AND b.end_as IS NULL"),
 		    "0"));
-		ASSERT(text_equal(stores_ask(tmp, db,
-				      "SELECT count(*) FROM (SELECT step_id FROM control.attempt WHERE status = 'running' "
-				      "GROUP BY step_id HAVING count(*) > 1) twice"),
+		ASSERT(text_equal(
+		    stores_ask(tmp, db,
+			"SELECT count(*) FROM (SELECT step_id FROM control.attempt WHERE status = 'running' "
+			"GROUP BY step_id HAVING count(*) > 1) twice"),
 		    "0"));
 		atomic_store(&shared.left,
 		    (int)strtol(stores_ask(tmp, db,
@@ -157,14 +156,16 @@ make_runs(struct ctx *ctx, struct pg *db)
 		steps[DAYS + 1] = stores_step(ctx, "c", 2, -1);
 		(void)stores_plan(ctx, db, steps, DAYS + 2);
 	}
-	stores_do(ctx, db, "UPDATE control.run SET max_parallel = 5 WHERE id IN (SELECT id FROM control.run LIMIT 2)");
+	stores_do(ctx, db,
+	    "UPDATE control.run SET max_parallel = 5 WHERE id IN (SELECT id FROM control.run LIMIT 2)");
 }
 
 /* Cancels the run that was made last, and retries it until it is not in the mood. */
 static void
 disturb(struct ctx *ctx, struct pg *db)
 {
-	const char *id = stores_ask(ctx, db, "SELECT id FROM control.run ORDER BY created_at DESC LIMIT 1");
+	const char *id =
+	    stores_ask(ctx, db, "SELECT id FROM control.run ORDER BY created_at DESC LIMIT 1");
 	struct run run;
 
 	for (int i = 0; i < 3; i++) {
@@ -197,7 +198,7 @@ test_claims_are_exclusive_and_everything_ends(void **state)
 	make_runs(ctx, db);
 	atomic_store(&shared.left, RUNS);
 	for (int i = 0; i < WORKERS; i++) {
-		workers[i] = (struct worker){ .number = i, .seed = (unsigned)i + 1 };
+		workers[i] = (struct worker){.number = i, .seed = (unsigned)i + 1};
 		assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
 	}
 	assert_int_equal(pthread_create(&sweeper, NULL, sweep, NULL), 0);
@@ -211,24 +212,38 @@ test_claims_are_exclusive_and_everything_ends(void **state)
 	pthread_join(sweeper, NULL);
 	assert_int_equal(atomic_load(&shared.left), 0);
 	assert_int_equal(atomic_load(&shared.failures), 0);
-	expect(ctx, db, "SELECT count(*) FROM control.step WHERE status IN ('waiting', 'queued', 'running')", "0");
+	expect(ctx, db,
+	    "SELECT count(*) FROM control.step WHERE status IN ('waiting', 'queued', 'running')",
+	    "0");
 	expect(ctx, db, "SELECT count(*) FROM control.attempt WHERE status = 'running'", "0");
 	expect(ctx, db, "SELECT count(*) - count(DISTINCT load_number) FROM control.attempt", "0");
-	expect(ctx, db, "SELECT count(*) FROM control.run r WHERE steps_done <> steps_total OR steps_done <> "
-	                "(SELECT count(*) FROM control.step s WHERE s.run_id = r.id)", "0");
-	expect(ctx, db, "SELECT count(*) FROM (SELECT run_id, max(id) - count(*) AS gaps FROM control.log GROUP BY run_id) l "
-	                "WHERE gaps <> 0", "0");
-	expect(ctx, db, ctx_printf(ctx, "SELECT count(*) - %d FROM control.attempt WHERE boot_id <> '%s'",
-	    atomic_load(&shared.claimed), STORES_BOOT), "0");
+	expect(ctx, db,
+	    "SELECT count(*) FROM control.run r WHERE steps_done <> steps_total OR steps_done <> "
+	    "(SELECT count(*) FROM control.step s WHERE s.run_id = r.id)",
+	    "0");
+	expect(ctx, db,
+	    "SELECT count(*) FROM (SELECT run_id, max(id) - count(*) AS gaps FROM control.log GROUP BY run_id) l "
+	    "WHERE gaps <> 0",
+	    "0");
+	expect(ctx, db,
+	    ctx_printf(ctx, "SELECT count(*) - %d FROM control.attempt WHERE boot_id <> '%s'",
+		atomic_load(&shared.claimed), STORES_BOOT),
+	    "0");
 	ctx_free(ctx);
 }
 
 static void *
 post(void *arg)
 {
-	struct run want = { .pipeline = "p", .type = "full", .mode = "auto", .requested_by = "u", .trigger_kind = "api",
-		.spec_version = "s" };
-	struct run_acceptance how = { .idempotency_key = "k", .fingerprint = "1", .on_duplicate = "queue" };
+	struct run want = {.pipeline = "p",
+	    .type = "full",
+	    .mode = "auto",
+	    .requested_by = "u",
+	    .trigger_kind = "api",
+	    .spec_version = "s"};
+	struct run_acceptance how = {.idempotency_key = "k",
+	    .fingerprint = "1",
+	    .on_duplicate = "queue"};
 	struct ctx *ctx = ctx_new("post", 0);
 	struct pg *db = stores_open(ctx);
 	atomic_int *made = arg;
@@ -267,8 +282,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_claims_are_exclusive_and_everything_ends),
-		cmocka_unit_test(test_parallel_posts_of_one_key_make_one_run),
+	    cmocka_unit_test(test_claims_are_exclusive_and_everything_ends),
+	    cmocka_unit_test(test_parallel_posts_of_one_key_make_one_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,44 @@
 #include "tests/support/stores.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "tests/support/pg_cluster.h"
 
 enum { LEASE_MS = 600000 };
+
+static struct ctx *process;
+static struct secret control_url;
+
+static void
+end_process(void)
+{
+	ctx_free(process);
+}
+
+static void
+start(void)
+{
+	process = ctx_new("stores", 0);
+	control_url = pg_cluster_control(process, "loadstar");
+	ASSERT(atexit(end_process) == 0);
+}
+
+struct pg *
+stores_open(struct ctx *ctx)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct pg_options options = {.what = "control database", .statement_timeout_ms = 10000};
+	struct pg *db;
+
+	ASSERT(pthread_once(&once, start) == 0);
+	ASSERT(pg_open(ctx, &control_url, &options, &db));
+	return db;
+}
 
 void
 stores_reset(struct ctx *ctx, struct pg *db)
@@ -37,9 +70,13 @@ stores_do(struct ctx *ctx, struct pg *db, const char *sql)
 struct run
 stores_accept(struct ctx *ctx, struct pg *db)
 {
-	struct run want = { .pipeline = "p", .type = "full", .mode = "auto", .requested_by = "tester", .trigger_kind = "api",
-		.spec_version = "sha256:1" };
-	struct run_acceptance how = { .fingerprint = "f", .on_duplicate = "queue" };
+	struct run want = {.pipeline = "p",
+	    .type = "full",
+	    .mode = "auto",
+	    .requested_by = "tester",
+	    .trigger_kind = "api",
+	    .spec_version = "sha256:1"};
+	struct run_acceptance how = {.fingerprint = "f", .on_duplicate = "queue"};
 	struct run run;
 	bool existed;
 
@@ -56,9 +93,11 @@ stores_plan(struct ctx *ctx, struct pg *db, const struct step_plan *steps, size_
 	bool mine;
 
 	/* Its plan goes ahead of everything that is queued already. */
-	stores_do(ctx, db, ctx_printf(ctx, "UPDATE control.run SET priority = 1000 WHERE id = '%s'", run.id));
+	stores_do(ctx, db,
+	    ctx_printf(ctx, "UPDATE control.run SET priority = 1000 WHERE id = '%s'", run.id));
 	claim = stores_claim(ctx, db);
-	stores_do(ctx, db, ctx_printf(ctx, "UPDATE control.run SET priority = 0 WHERE id = '%s'", run.id));
+	stores_do(ctx, db,
+	    ctx_printf(ctx, "UPDATE control.run SET priority = 0 WHERE id = '%s'", run.id));
 	ASSERT(text_equal(claim.run_id, run.id) && text_equal(claim.kind, "plan"));
 	ASSERT(step_finish_plan(ctx, db, &claim, STORES_BOOT, steps, count, 0, &mine));
 	ASSERT(mine);
@@ -69,15 +108,20 @@ struct step_plan
 stores_step(struct ctx *ctx, const char *table, int64_t wave, int day)
 {
 	int64_t start_us = 0;
-	struct step_plan step = { .id = uuid_make(ctx), .kind = "fact", .table = table, .wave = wave, .ordinal = day,
-		.fail_run = true };
+	struct step_plan step = {.id = uuid_make(ctx),
+	    .kind = "fact",
+	    .table = table,
+	    .wave = wave,
+	    .ordinal = day,
+	    .fail_run = true};
 
 	ASSERT(clock_parse("2024-01-01", &start_us));
 	step.scope = day < 0 ? "table" : "time";
 	step.from_us = day < 0 ? CLOCK_MINUS_INFINITY : start_us + day * CLOCK_DAY_US;
 	step.to_us = day < 0 ? CLOCK_INFINITY : step.from_us + CLOCK_DAY_US;
 	step.slice = day < 0 ? "table"
-	                     : ctx_printf(ctx, "%s/%s", clock_format(ctx, step.from_us), clock_format(ctx, step.to_us));
+			     : ctx_printf(ctx, "%s/%s", clock_format(ctx, step.from_us),
+				   clock_format(ctx, step.to_us));
 	return step;
 }
 

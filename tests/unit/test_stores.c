@@ -55,13 +55,14 @@ expect(const char *sql, const char *answer)
 static void
 expect_step(const struct step_plan *step, const char *status)
 {
-	expect(ctx_printf(f.ctx, "SELECT status FROM control.step WHERE id = '%s'", step->id), status);
+	expect(ctx_printf(f.ctx, "SELECT status FROM control.step WHERE id = '%s'", step->id),
+	    status);
 }
 
 static json_t *
 an_error(enum fail_code code)
 {
-	struct failure failure = { .code = code, .message = "it broke" };
+	struct failure failure = {.code = code, .message = "it broke"};
 
 	return error_to_json(f.ctx, &failure, NULL, NULL, NULL);
 }
@@ -69,11 +70,12 @@ an_error(enum fail_code code)
 static void
 succeed(const struct step_claim *claim)
 {
-	struct step_result result = { .bytes_read = 100, .committed_us = 1700000000000000 };
+	struct step_result result = {.bytes_read = 100, .committed_us = 1700000000000000};
 	bool mine;
 
-	result.rows = json_trusted(f.ctx, "{\"read\":10,\"inserted\":4,\"updated\":2,\"unchanged\":1,\"closed\":1,"
-	                                  "\"deduplicated\":1,\"filtered\":0,\"rejected\":1}");
+	result.rows = json_trusted(f.ctx,
+	    "{\"read\":10,\"inserted\":4,\"updated\":2,\"unchanged\":1,\"closed\":1,"
+	    "\"deduplicated\":1,\"filtered\":0,\"rejected\":1}");
 	result.effects = json_trusted(f.ctx, "{\"versions_opened\":6}");
 	assert_true(step_succeed(f.ctx, f.db, claim, STORES_BOOT, &result, &mine));
 	assert_true(mine);
@@ -108,22 +110,28 @@ fail_step(const struct step_claim *claim)
 static void
 expect_tidy(void)
 {
-	expect("SELECT count(*) FROM control.attempt WHERE status = 'running' OR finished_at IS NULL", "0");
-	expect("SELECT count(*) FROM (SELECT run_id, max(id) AS m, count(*) AS n FROM control.log GROUP BY run_id) l WHERE m <> n",
+	expect(
+	    "SELECT count(*) FROM control.attempt WHERE status = 'running' OR finished_at IS NULL",
 	    "0");
-	expect("SELECT count(*) FROM control.run r WHERE (SELECT count(*) FROM control.step s WHERE s.run_id = r.id AND "
-	       "s.status IN ('succeeded','failed','skipped','cancelled')) <> r.steps_done",
+	expect(
+	    "SELECT count(*) FROM (SELECT run_id, max(id) AS m, count(*) AS n FROM control.log GROUP BY run_id) l WHERE m <> n",
 	    "0");
-	expect("SELECT count(*) FROM control.run r WHERE (SELECT count(*) FROM control.outbox o WHERE o.run_id = r.id AND "
-	       "o.kind <> 'log') <> r.version - 1",
+	expect(
+	    "SELECT count(*) FROM control.run r WHERE (SELECT count(*) FROM control.step s WHERE s.run_id = r.id AND "
+	    "s.status IN ('succeeded','failed','skipped','cancelled')) <> r.steps_done",
+	    "0");
+	expect(
+	    "SELECT count(*) FROM control.run r WHERE (SELECT count(*) FROM control.outbox o WHERE o.run_id = r.id AND "
+	    "o.kind <> 'log') <> r.version - 1",
 	    "0");
 }
 
 static void
 test_run_succeeds_wave_by_wave(void **state)
 {
-	struct step_plan steps[] = { stores_step(f.ctx, "dim", 1, -1), stores_step(f.ctx, "fact", 2, 0),
-		stores_step(f.ctx, "fact", 2, 1), stores_step(f.ctx, "old", 1, -1) };
+	struct step_plan steps[] = {stores_step(f.ctx, "dim", 1, -1),
+	    stores_step(f.ctx, "fact", 2, 0), stores_step(f.ctx, "fact", 2, 1),
+	    stores_step(f.ctx, "old", 1, -1)};
 	struct step_claims claims;
 	struct run run;
 
@@ -166,9 +174,15 @@ test_plan_without_steps_ends_the_run(void **state)
 static void
 test_same_key_same_run(void **state)
 {
-	struct run want = { .pipeline = "p", .type = "full", .mode = "auto", .requested_by = "u", .trigger_kind = "api",
-		.spec_version = "s" };
-	struct run_acceptance how = { .idempotency_key = "k", .fingerprint = "1", .on_duplicate = "queue" };
+	struct run want = {.pipeline = "p",
+	    .type = "full",
+	    .mode = "auto",
+	    .requested_by = "u",
+	    .trigger_kind = "api",
+	    .spec_version = "s"};
+	struct run_acceptance how = {.idempotency_key = "k",
+	    .fingerprint = "1",
+	    .on_duplicate = "queue"};
 	struct run first, second;
 	bool existed;
 
@@ -188,9 +202,15 @@ test_same_key_same_run(void **state)
 static void
 test_equal_runs_are_returned_or_rejected(void **state)
 {
-	struct run want = { .pipeline = "p", .type = "full", .mode = "auto", .requested_by = "u", .trigger_kind = "api",
-		.spec_version = "s" };
-	struct run_acceptance how = { .idempotency_key = "k", .fingerprint = "1", .on_duplicate = "return" };
+	struct run want = {.pipeline = "p",
+	    .type = "full",
+	    .mode = "auto",
+	    .requested_by = "u",
+	    .trigger_kind = "api",
+	    .spec_version = "s"};
+	struct run_acceptance how = {.idempotency_key = "k",
+	    .fingerprint = "1",
+	    .on_duplicate = "return"};
 	struct run first = stores_accept(f.ctx, f.db), second;
 	bool existed;
 
@@ -200,7 +220,7 @@ test_equal_runs_are_returned_or_rejected(void **state)
 	assert_string_equal(first.id, second.id);
 	assert_true(run_accept(f.ctx, f.db, &want, &how, &second, &existed));
 	assert_string_equal(first.id, second.id);
-	how = (struct run_acceptance){ .on_duplicate = "reject" };
+	how = (struct run_acceptance){.on_duplicate = "reject"};
 	assert_false(run_accept(f.ctx, f.db, &want, &how, &second, &existed));
 	assert_int_equal(ctx_failure(f.ctx)->code, FAIL_RUN_DUPLICATE);
 	fail_clear(f.ctx);
@@ -212,8 +232,8 @@ test_equal_runs_are_returned_or_rejected(void **state)
 static void
 test_failed_step_ends_the_run_and_retry_goes_on(void **state)
 {
-	struct step_plan steps[] = { stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 1, 0),
-		stores_step(f.ctx, "c", 1, 0), stores_step(f.ctx, "d", 2, 0) };
+	struct step_plan steps[] = {stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 1, 0),
+	    stores_step(f.ctx, "c", 1, 0), stores_step(f.ctx, "d", 2, 0)};
 	struct step_claims claims;
 	struct step_claim again;
 	struct run run = stores_plan(f.ctx, f.db, steps, 4);
@@ -222,7 +242,9 @@ test_failed_step_ends_the_run_and_retry_goes_on(void **state)
 	claims = stores_claim_many(f.ctx, f.db, 2);
 	fail_step(&claims.items[0]);
 	expect_status(run.id, RUN_RUNNING); /* the other one runs on */
-	expect("SELECT count(*) FROM control.step WHERE status = 'skipped' AND reason->>'code' = 'upstream_failed'", "2");
+	expect(
+	    "SELECT count(*) FROM control.step WHERE status = 'skipped' AND reason->>'code' = 'upstream_failed'",
+	    "2");
 	succeed(&claims.items[1]);
 	run = stores_find(f.ctx, f.db, run.id);
 	assert_int_equal(run.status, RUN_FAILED);
@@ -239,7 +261,8 @@ test_failed_step_ends_the_run_and_retry_goes_on(void **state)
 	claims = stores_claim_many(f.ctx, f.db, 9);
 	assert_int_equal(claims.count, 2);
 	assert_int_equal(claims.items[0].tries, 1);
-	assert_int_equal(claims.items[0].attempt + claims.items[1].attempt, 4); /* a's third, another's first */
+	assert_int_equal(claims.items[0].attempt + claims.items[1].attempt,
+	    4); /* a's third, another's first */
 	succeed(&claims.items[0]);
 	succeed(&claims.items[1]);
 	again = stores_claim(f.ctx, f.db);
@@ -271,8 +294,8 @@ test_failed_plan_is_planned_again(void **state)
 static void
 test_steps_that_may_fail_make_the_run_partial(void **state)
 {
-	struct step_plan steps[] = { stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 1, 0),
-		stores_step(f.ctx, "c", 2, 0) };
+	struct step_plan steps[] = {stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 1, 0),
+	    stores_step(f.ctx, "c", 2, 0)};
 	struct step_claims claims;
 	struct step_claim last;
 	struct run run;
@@ -325,8 +348,8 @@ test_cancel_before_anything_started(void **state)
 static void
 test_cancel_revokes_what_runs(void **state)
 {
-	struct step_plan steps[] = { stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 2, 0) };
-	struct step_result nothing = { 0 };
+	struct step_plan steps[] = {stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 2, 0)};
+	struct step_result nothing = {0};
 	struct step_claim claim, revocation;
 	struct step_holding *held;
 	struct run run = stores_plan(f.ctx, f.db, steps, 2);
@@ -347,7 +370,8 @@ test_cancel_revokes_what_runs(void **state)
 	assert_int_equal(stores_claim_many(f.ctx, f.db, 9).count, 0);
 	assert_true(step_succeed(f.ctx, f.db, &claim, STORES_BOOT, &nothing, &mine));
 	assert_false(mine);
-	expect("SELECT status FROM control.attempt ORDER BY load_number DESC OFFSET 1 LIMIT 1", "superseded");
+	expect("SELECT status FROM control.attempt ORDER BY load_number DESC OFFSET 1 LIMIT 1",
+	    "superseded");
 	assert_true(step_holdings(f.ctx, f.db, STORES_BOOT, &held, &count));
 	assert_true(held[0].wanted && held[0].load_number == revocation.load_number);
 	assert_true(step_end(f.ctx, f.db, &revocation, STORES_BOOT, &mine));
@@ -368,7 +392,9 @@ test_revocation_that_finds_a_commit_succeeds(void **state)
 	revocation = stores_claim(f.ctx, f.db);
 	succeed(&revocation);
 	expect_step(&step, "succeeded");
-	expect("SELECT count(*) FROM control.step WHERE error IS NOT NULL OR reason IS NOT NULL OR end_as IS NOT NULL", "0");
+	expect(
+	    "SELECT count(*) FROM control.step WHERE error IS NOT NULL OR reason IS NOT NULL OR end_as IS NOT NULL",
+	    "0");
 	expect_status(run.id, RUN_SUCCEEDED);
 	expect_tidy();
 }
@@ -384,7 +410,8 @@ test_cancel_while_planning(void **state)
 	(void)state;
 	assert_true(run_cancel(f.ctx, f.db, run.id, "me", &run));
 	assert_int_equal(run.status, RUN_CANCELLING);
-	assert_true(step_finish_plan(f.ctx, f.db, &claim, STORES_BOOT, &step, 1, 0, &mine)); /* faster than the revocation */
+	assert_true(step_finish_plan(f.ctx, f.db, &claim, STORES_BOOT, &step, 1, 0,
+	    &mine)); /* faster than the revocation */
 	assert_true(mine);
 	expect_status(run.id, RUN_CANCELLED);
 	expect_step(&step, "cancelled");
@@ -430,7 +457,8 @@ test_third_loss_fails_the_step_and_a_lost_revocation_goes_on(void **state)
 	run = stores_find(f.ctx, f.db, run.id);
 	assert_int_equal(run.status, RUN_FAILED);
 	assert_string_equal(json_string_or(run.error, "code", ""), "worker_lost");
-	assert_string_equal(json_string_or(json_object_get(run.error, "slice"), "from", ""), "2024-01-01T00:00:00Z");
+	assert_string_equal(json_string_or(json_object_get(run.error, "slice"), "from", ""),
+	    "2024-01-01T00:00:00Z");
 	expect("SELECT count(*) FROM control.attempt WHERE status = 'lost'", "7");
 	expect_tidy();
 }
@@ -449,7 +477,8 @@ test_retry_later_and_hand_back(void **state)
 	claim = stores_claim(f.ctx, f.db);
 	assert_int_equal(claim.tries, 1);
 	assert_int_equal(claim.attempt, 2);
-	assert_true(step_retry_later(f.ctx, f.db, &claim, STORES_BOOT, an_error(FAIL_SQL_CONFLICT), 60000, &mine));
+	assert_true(step_retry_later(f.ctx, f.db, &claim, STORES_BOOT, an_error(FAIL_SQL_CONFLICT),
+	    60000, &mine));
 	assert_int_equal(stores_claim_many(f.ctx, f.db, 9).count, 0);
 	stores_do(f.ctx, f.db, "UPDATE control.step SET retry_at = now() WHERE status = 'queued'");
 	assert_true(step_hand_back(f.ctx, f.db, &claim, STORES_BOOT, &mine));
@@ -466,7 +495,7 @@ test_retry_later_and_hand_back(void **state)
 static void
 test_paused_runs_give_out_nothing(void **state)
 {
-	struct step_plan steps[] = { stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "a", 1, 1) };
+	struct step_plan steps[] = {stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "a", 1, 1)};
 	struct run run = stores_plan(f.ctx, f.db, steps, 2);
 	struct step_claim claim = stores_claim(f.ctx, f.db);
 
@@ -489,8 +518,8 @@ static void
 test_claims_leave_overlaps_and_keep_max_parallel(void **state)
 {
 	struct step_plan whole = stores_step(f.ctx, "a", 1, -1);
-	struct step_plan days[] = { stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "a", 1, 1),
-		stores_step(f.ctx, "a", 1, 2), stores_step(f.ctx, "b", 1, 3) };
+	struct step_plan days[] = {stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "a", 1, 1),
+	    stores_step(f.ctx, "a", 1, 2), stores_step(f.ctx, "b", 1, 3)};
 	struct step_claims claims;
 
 	(void)state;
@@ -498,7 +527,8 @@ test_claims_leave_overlaps_and_keep_max_parallel(void **state)
 	(void)stores_plan(f.ctx, f.db, &whole, 1);
 	stores_do(f.ctx, f.db, "UPDATE control.run SET max_parallel = 3 WHERE steps_total = 5");
 	claims = stores_claim_many(f.ctx, f.db, 9);
-	assert_int_equal(claims.count, 3); /* three days of a; neither the whole table nor a fourth step */
+	assert_int_equal(claims.count,
+	    3); /* three days of a; neither the whole table nor a fourth step */
 	succeed(&claims.items[0]);
 	claims = stores_claim_many(f.ctx, f.db, 9);
 	assert_int_equal(claims.count, 1);
@@ -508,11 +538,12 @@ test_claims_leave_overlaps_and_keep_max_parallel(void **state)
 static void
 test_constraint_refuses_overlapping_running_steps(void **state)
 {
-	struct step_plan steps[] = { stores_step(f.ctx, "a", 1, -1), stores_step(f.ctx, "a", 1, 1) };
+	struct step_plan steps[] = {stores_step(f.ctx, "a", 1, -1), stores_step(f.ctx, "a", 1, 1)};
 
 	(void)state;
 	(void)stores_plan(f.ctx, f.db, steps, 2);
-	assert_false(pg_run(f.ctx, f.db, "UPDATE control.step SET status = 'running' WHERE wave = 1"));
+	assert_false(
+	    pg_run(f.ctx, f.db, "UPDATE control.step SET status = 'running' WHERE wave = 1"));
 	assert_string_equal(ctx_failure(f.ctx)->sqlstate, "23P01");
 	fail_clear(f.ctx);
 }
@@ -520,14 +551,15 @@ test_constraint_refuses_overlapping_running_steps(void **state)
 static void
 test_deadline_fails_the_run(void **state)
 {
-	struct step_plan steps[] = { stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 1, 0) };
+	struct step_plan steps[] = {stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 1, 0)};
 	struct run run = stores_plan(f.ctx, f.db, steps, 2);
 	struct step_claim claim = stores_claim(f.ctx, f.db);
 	int64_t expired;
 	bool mine;
 
 	(void)state;
-	stores_do(f.ctx, f.db, "UPDATE control.run SET created_at = now() - interval '9 s', deadline_at = now() - interval '1 s'");
+	stores_do(f.ctx, f.db,
+	    "UPDATE control.run SET created_at = now() - interval '9 s', deadline_at = now() - interval '1 s'");
 	assert_true(run_expire_deadlines(f.ctx, f.db, &expired));
 	assert_int_equal(expired, 1);
 	assert_true(run_expire_deadlines(f.ctx, f.db, &expired));
@@ -545,9 +577,10 @@ test_deadline_fails_the_run(void **state)
 static void
 test_lists_page_newest_first(void **state)
 {
-	const char *const pipelines[] = { "p", "q", NULL }, *const statuses[] = { "queued", "failed", NULL };
-	struct run_filter filters[] = { { .limit = 2 }, { .limit = 2, .pipelines = pipelines },
-		{ .limit = 2, .statuses = statuses } };
+	const char *const pipelines[] = {"p", "q", NULL}, *const statuses[] = {"queued", "failed",
+							      NULL};
+	struct run_filter filters[] = {{.limit = 2}, {.limit = 2, .pipelines = pipelines},
+	    {.limit = 2, .statuses = statuses}};
 	const char *ids[5];
 	struct run_list list;
 
@@ -564,7 +597,7 @@ test_lists_page_newest_first(void **state)
 			filters[k].before_us = list.items[list.count - 1].created_us;
 		}
 	}
-	filters[0] = (struct run_filter){ .limit = 9, .label_key = "a", .label_value = "b" };
+	filters[0] = (struct run_filter){.limit = 9, .label_key = "a", .label_value = "b"};
 	assert_true(run_list(f.ctx, f.db, &filters[0], &list));
 	assert_int_equal(list.count, 0);
 }
@@ -572,10 +605,10 @@ test_lists_page_newest_first(void **state)
 static void
 test_steps_and_lines_are_listed(void **state)
 {
-	struct step_plan steps[] = { stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 2, -1) };
+	struct step_plan steps[] = {stores_step(f.ctx, "a", 1, 0), stores_step(f.ctx, "b", 2, -1)};
 	struct run run = stores_plan(f.ctx, f.db, steps, 2);
-	struct step_filter filter = { .run_id = run.id, .limit = 2 }, next;
-	struct log_filter lines = { .run_id = run.id, .limit = 100 };
+	struct step_filter filter = {.run_id = run.id, .limit = 2}, next;
+	struct log_filter lines = {.run_id = run.id, .limit = 100};
 	json_t *items = json_new_array(f.ctx), *line;
 	struct step_claim claim = stores_claim(f.ctx, f.db);
 	struct log_lines page;
@@ -590,7 +623,9 @@ test_steps_and_lines_are_listed(void **state)
 	assert_int_equal(json_array_size(items), 3);
 	assert_string_equal(json_text(f.ctx, json_object_get(json_array_get(items, 1), "slice")),
 	    "{\"from\":\"2024-01-01T00:00:00Z\",\"to\":\"2024-01-02T00:00:00Z\"}");
-	assert_string_equal(json_string_or(json_array_get(json_object_get(json_array_get(items, 1), "attempts"), 0),
+	assert_string_equal(json_string_or(json_array_get(json_object_get(json_array_get(items, 1),
+							      "attempts"),
+					       0),
 				"status", ""),
 	    "succeeded");
 	assert_true(json_is_null(json_object_get(json_array_get(items, 2), "slice")));
@@ -609,11 +644,13 @@ test_run_document_is_the_contracts(void **state)
 	const char *document = json_text(f.ctx, run_to_json(f.ctx, &run));
 
 	(void)state;
-	assert_true(text_starts_with(document, ctx_printf(f.ctx,
-	    "{\"id\":\"%s\",\"pipeline\":\"p\",\"type\":\"full\",\"mode\":\"auto\",\"status\":\"queued\",\"attempt\":1,"
-	    "\"from\":null,\"to\":null,\"slice\":null,\"tables\":null,\"params\":{},\"labels\":{},\"note\":null,"
-	    "\"requested_by\":\"tester\",\"trigger\":{\"kind\":\"api\",\"ref\":null},\"spec_version\":\"sha256:1\","
-	    "\"created_at\":\"", run.id)));
+	assert_true(text_starts_with(document,
+	    ctx_printf(f.ctx,
+		"{\"id\":\"%s\",\"pipeline\":\"p\",\"type\":\"full\",\"mode\":\"auto\",\"status\":\"queued\",\"attempt\":1,"
+		"\"from\":null,\"to\":null,\"slice\":null,\"tables\":null,\"params\":{},\"labels\":{},\"note\":null,"
+		"\"requested_by\":\"tester\",\"trigger\":{\"kind\":\"api\",\"ref\":null},\"spec_version\":\"sha256:1\","
+		"\"created_at\":\"",
+		run.id)));
 	assert_non_null(strstr(document,
 	    "\"started_at\":null,\"finished_at\":null,\"progress\":{\"steps_total\":null,\"steps_done\":0,\"rows_read\":0,"
 	    "\"rows_written\":0,\"rows_rejected\":0,\"bytes_read\":0,\"eta_seconds\":null},\"quality\":{\"passed\":0,"
@@ -655,28 +692,28 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_run_succeeds_wave_by_wave),
-		TEST(test_plan_without_steps_ends_the_run),
-		TEST(test_same_key_same_run),
-		TEST(test_equal_runs_are_returned_or_rejected),
-		TEST(test_failed_step_ends_the_run_and_retry_goes_on),
-		TEST(test_failed_plan_is_planned_again),
-		TEST(test_steps_that_may_fail_make_the_run_partial),
-		TEST(test_nothing_loaded_is_failed_not_partial),
-		TEST(test_cancel_before_anything_started),
-		TEST(test_cancel_revokes_what_runs),
-		TEST(test_revocation_that_finds_a_commit_succeeds),
-		TEST(test_cancel_while_planning),
-		TEST(test_third_loss_fails_the_step_and_a_lost_revocation_goes_on),
-		TEST(test_retry_later_and_hand_back),
-		TEST(test_paused_runs_give_out_nothing),
-		TEST(test_claims_leave_overlaps_and_keep_max_parallel),
-		TEST(test_constraint_refuses_overlapping_running_steps),
-		TEST(test_deadline_fails_the_run),
-		TEST(test_lists_page_newest_first),
-		TEST(test_steps_and_lines_are_listed),
-		TEST(test_run_document_is_the_contracts),
-		TEST(test_pipelines_keep_their_versions),
+	    TEST(test_run_succeeds_wave_by_wave),
+	    TEST(test_plan_without_steps_ends_the_run),
+	    TEST(test_same_key_same_run),
+	    TEST(test_equal_runs_are_returned_or_rejected),
+	    TEST(test_failed_step_ends_the_run_and_retry_goes_on),
+	    TEST(test_failed_plan_is_planned_again),
+	    TEST(test_steps_that_may_fail_make_the_run_partial),
+	    TEST(test_nothing_loaded_is_failed_not_partial),
+	    TEST(test_cancel_before_anything_started),
+	    TEST(test_cancel_revokes_what_runs),
+	    TEST(test_revocation_that_finds_a_commit_succeeds),
+	    TEST(test_cancel_while_planning),
+	    TEST(test_third_loss_fails_the_step_and_a_lost_revocation_goes_on),
+	    TEST(test_retry_later_and_hand_back),
+	    TEST(test_paused_runs_give_out_nothing),
+	    TEST(test_claims_leave_overlaps_and_keep_max_parallel),
+	    TEST(test_constraint_refuses_overlapping_running_steps),
+	    TEST(test_deadline_fails_the_run),
+	    TEST(test_lists_page_newest_first),
+	    TEST(test_steps_and_lines_are_listed),
+	    TEST(test_run_document_is_the_contracts),
+	    TEST(test_pipelines_keep_their_versions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
