@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run the tests phase by phase and say how many passed.
 
-usage: test.py [all|asan|tsan]
+usage: test.py [all|asan|tsan|cover]
 
 Every phase runs in the same way: its builds, its programs under a time limit,
 its count from the programs' own reports (TAP, JUnit XML), and a look for
@@ -306,10 +306,10 @@ def system(phase):
     return pytest(phase, "build/loadstar", [])
 
 
-def smoke_asan(phase):
-    if not make("VARIANT=asan", "build"):
+def smoke(phase, name):
+    if not make(f"VARIANT={name}", "build"):
         return Count(failed=1)
-    return pytest(phase, "build/asan/loadstar", ["-m", "smoke"])
+    return pytest(phase, f"{variant(name)}/loadstar", ["-m", "smoke"])
 
 
 def build(_phase):
@@ -338,7 +338,9 @@ PHASES = (
     ("fuzz", "fuzz corpora", fuzz_corpora, ("all",)),
     ("model", "protocol model", model, ("all",)),
     ("system", "system tests", system, ("all",)),
-    ("smoke-asan", "system smoke, ASan and UBSan", smoke_asan, ("all", "asan")),
+    ("smoke-asan", "system smoke, ASan and UBSan", lambda p: smoke(p, "asan"), ("all", "asan")),
+    ("unit-cover", "unit tests, coverage", lambda p: programs(p, "unit", "cover", UNIT_SECONDS), ("cover",)),
+    ("smoke-cover", "system smoke, coverage", lambda p: smoke(p, "cover"), ("cover",)),
 )
 
 
@@ -357,7 +359,7 @@ def run_phase(name, title, work):
 
 def main():
     selection = sys.argv[1] if len(sys.argv) > 1 else "all"
-    if selection not in ("all", "asan", "tsan"):
+    if selection not in ("all", "asan", "tsan", "cover"):
         sys.exit(__doc__)
     os.chdir(ROOT)
     REPORTS.mkdir(parents=True, exist_ok=True)
