@@ -12,12 +12,20 @@
  * functions add findings by fail_field and go on, so that the answer lists every wrong field at once.
  */
 
-enum { MOST_LABELS = 20, MOST_LABEL_KEY = 63, MOST_LABEL_VALUE = 255, MOST_NOTE = 2000, MOST_TABLES = 500, MOST_PARALLEL = 64 };
+enum {
+	MOST_LABELS = 20,
+	MOST_LABEL_KEY = 63,
+	MOST_LABEL_VALUE = 255,
+	MOST_NOTE = 2000,
+	MOST_TABLES = 500,
+	MOST_PARALLEL = 64
+};
 
 struct field {
 	const char *name;
 	json_type type; /* JSON_TRUE: a boolean */
-	void (*take)(struct ctx *ctx, const char *pointer, json_t *value, struct run_request *request);
+	void (*take)(struct ctx *ctx, const char *pointer, json_t *value,
+	    struct run_request *request);
 };
 
 /* /params/x with the escapes of RFC 6901. */
@@ -69,7 +77,8 @@ take_count(struct ctx *ctx, const char *pointer, json_t *value, int64_t least, i
 	int64_t n = json_integer_value(value);
 
 	if (n < least || n > most)
-		(void)fail_field(ctx, pointer, "must be from %lld to %lld", (long long)least, (long long)most);
+		(void)fail_field(ctx, pointer, "must be from %lld to %lld", (long long)least,
+		    (long long)most);
 	return n;
 }
 
@@ -119,9 +128,10 @@ take_time(struct ctx *ctx, const char *pointer, const char *text)
 {
 	int64_t at_us;
 
-	if (!clock_parse(text, &at_us) || at_us == CLOCK_INFINITY || at_us == CLOCK_MINUS_INFINITY ||
-	    strchr(text, ' ') != NULL)
-		(void)fail_field(ctx, pointer, "must be a date such as 2024-01-31 or a time such as 2024-01-31T00:00:00Z");
+	if (!clock_parse(text, &at_us) || at_us == CLOCK_INFINITY ||
+	    at_us == CLOCK_MINUS_INFINITY || strchr(text, ' ') != NULL)
+		(void)fail_field(ctx, pointer,
+		    "must be a date such as 2024-01-31 or a time such as 2024-01-31T00:00:00Z");
 	else if (at_us <= 0)
 		(void)fail_field(ctx, pointer, "must be after 1970-01-01T00:00:00Z");
 	else
@@ -161,7 +171,7 @@ take_tables(struct ctx *ctx, const char *pointer, json_t *value, struct run_requ
 	request->run.tables = value;
 	if (json_array_size(value) == 0 || json_array_size(value) > MOST_TABLES)
 		(void)fail_field(ctx, pointer, "must name 1 to %d tables", MOST_TABLES);
-	json_array_foreach (value, i, item) {
+	json_array_foreach(value, i, item) {
 		char *place = ctx_printf(ctx, "%s/%zu", pointer, i);
 
 		if (i == MOST_TABLES)
@@ -170,7 +180,7 @@ take_tables(struct ctx *ctx, const char *pointer, json_t *value, struct run_requ
 			(void)fail_field(ctx, place, "must be the name of a table");
 			continue;
 		}
-		json_array_foreach (value, k, other) {
+		json_array_foreach(value, k, other) {
 			if (k >= i)
 				break;
 			if (json_equal(item, other) == 1)
@@ -186,11 +196,13 @@ take_params(struct ctx *ctx, const char *pointer, json_t *value, struct run_requ
 	json_t *item;
 
 	request->run.params = value;
-	json_object_foreach (value, name, item) {
+	json_object_foreach(value, name, item) {
 		if (!text_is_name(name))
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name), "is not the name of a parameter");
+			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
+			    "is not the name of a parameter");
 		else if (!json_is_string(item) && !json_is_integer(item) && !json_is_boolean(item))
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name), "must be a text, a whole number or a boolean");
+			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
+			    "must be a text, a whole number or a boolean");
 	}
 }
 
@@ -215,10 +227,11 @@ take_allow(struct ctx *ctx, const char *pointer, json_t *value, struct run_reque
 
 	request->run.allow = value;
 	if (json_array_size(value) >= LENGTH_OF(names)) {
-		(void)fail_field(ctx, pointer, "must be some of shrink, close, change, empty, each once");
+		(void)fail_field(ctx, pointer,
+		    "must be some of shrink, close, change, empty, each once");
 		return;
 	}
-	json_array_foreach (value, i, item)
+	json_array_foreach(value, i, item)
 		(void)take_choice(ctx, ctx_printf(ctx, "%s/%zu", pointer, i), item, names);
 }
 
@@ -240,13 +253,14 @@ take_labels(struct ctx *ctx, const char *pointer, json_t *value, struct run_requ
 		(void)fail_field(ctx, pointer, "must be at most %d labels", MOST_LABELS);
 		return;
 	}
-	json_object_foreach (value, name, item) {
+	json_object_foreach(value, name, item) {
 		if (*name == '\0' || count_characters(name) > MOST_LABEL_KEY)
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name), "the name of a label has 1 to %d characters",
-			    MOST_LABEL_KEY);
-		if (!json_is_string(item) || count_characters(json_string_value(item)) > MOST_LABEL_VALUE)
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name), "must be a text of at most %d characters",
-			    MOST_LABEL_VALUE);
+			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
+			    "the name of a label has 1 to %d characters", MOST_LABEL_KEY);
+		if (!json_is_string(item) ||
+		    count_characters(json_string_value(item)) > MOST_LABEL_VALUE)
+			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
+			    "must be a text of at most %d characters", MOST_LABEL_VALUE);
 	}
 }
 
@@ -280,8 +294,11 @@ static const struct field fields[] = {
 static void
 take_field(struct ctx *ctx, const char *name, json_t *value, struct run_request *request)
 {
-	static const char *const types[] = {[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",
-	    [JSON_STRING] = "a text", [JSON_INTEGER] = "a whole number", [JSON_TRUE] = "true or false"};
+	static const char *const types[] = {[JSON_OBJECT] = "an object",
+	    [JSON_ARRAY] = "an array",
+	    [JSON_STRING] = "a text",
+	    [JSON_INTEGER] = "a whole number",
+	    [JSON_TRUE] = "true or false"};
 	const char *names[LENGTH_OF(fields)], *nearest;
 	char *pointer = pointer_to(ctx, "", name);
 
@@ -355,7 +372,7 @@ run_request_parse(struct ctx *ctx, const json_t *body, struct run_request *reque
 	request->run.steps_total = -1;
 	if (!json_is_object(body))
 		return fail_field(ctx, "", "must be an object");
-	json_object_foreach ((json_t *)(uintptr_t)body, name, value)
+	json_object_foreach((json_t *)(uintptr_t)body, name, value)
 		take_field(ctx, name, value, request);
 	check_together(ctx, body, request);
 	request->fingerprint = crypto_sha256_text(ctx, json_text_sorted(ctx, body));

@@ -27,7 +27,7 @@ is_selected(const struct run *run, const struct spec_table *table)
 		return false;
 	if (json_is_null(run->tables))
 		return true;
-	json_array_foreach (run->tables, i, item)
+	json_array_foreach(run->tables, i, item)
 		if (strcmp(json_string_value(item), table->name) == 0)
 			return true;
 	return false;
@@ -45,20 +45,26 @@ check_tables(struct ctx *ctx, const struct spec *spec, const struct run *run)
 		fitting += fits_type(run->type, &spec->tables[i]);
 	}
 	if (fitting == 0)
-		(void)fail_field(ctx, "/type", "the pipeline has no table that a run of type %s loads", run->type);
+		(void)fail_field(ctx, "/type",
+		    "the pipeline has no table that a run of type %s loads", run->type);
 	if (json_is_null(run->tables))
 		return;
-	json_array_foreach (run->tables, i, item) {
+	json_array_foreach(run->tables, i, item) {
 		const struct spec_table *table = spec_find_table(spec, json_string_value(item));
-		const char *nearest = text_nearest(json_string_value(item), names, spec->table_count);
+		const char *nearest =
+		    text_nearest(json_string_value(item), names, spec->table_count);
 
 		if (table == NULL)
-			(void)fail_field(ctx, ctx_printf(ctx, "/tables/%zu", i), "there is no table %s%s%s%s", json_string_value(item),
-			    nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+			(void)fail_field(ctx, ctx_printf(ctx, "/tables/%zu", i),
+			    "there is no table %s%s%s%s", json_string_value(item),
+			    nearest != NULL ? "; did you mean " : "",
+			    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 		else if (!fits_type(run->type, table))
-			(void)fail_field(ctx, ctx_printf(ctx, "/tables/%zu", i), "%s is a %s%s: a run of type %s does not load it",
-			    table->name, table->kind == TABLE_DIMENSION ? "dimension" : "fact",
-			    table->kind == TABLE_FACT && table->time == NULL ? " without time" : "", run->type);
+			(void)fail_field(ctx, ctx_printf(ctx, "/tables/%zu", i),
+			    "%s is a %s%s: a run of type %s does not load it", table->name,
+			    table->kind == TABLE_DIMENSION ? "dimension" : "fact",
+			    table->kind == TABLE_FACT && table->time == NULL ? " without time" : "",
+			    run->type);
 	}
 }
 
@@ -67,7 +73,8 @@ value_text(struct ctx *ctx, const json_t *value)
 {
 	if (json_is_string(value))
 		return json_string_value(value);
-	return json_is_boolean(value) ? text_from_bool(json_is_true(value)) : text_from_i64(ctx, json_integer_value(value));
+	return json_is_boolean(value) ? text_from_bool(json_is_true(value))
+				      : text_from_i64(ctx, json_integer_value(value));
 }
 
 static bool
@@ -90,7 +97,8 @@ check_param(struct ctx *ctx, const struct spec_param *param, const json_t *given
 		json_put_string(ctx, taken, param->name, param->default_text);
 	else if (!value_fits(ctx, param, value))
 		(void)fail_field(ctx, pointer, "must be %s%s%s", spec_type_name(ctx, &param->type),
-		    param->pattern != NULL ? " matching " : "", param->pattern != NULL ? param->pattern : "");
+		    param->pattern != NULL ? " matching " : "",
+		    param->pattern != NULL ? param->pattern : "");
 	else
 		json_put_string(ctx, taken, param->name, value_text(ctx, value));
 }
@@ -104,13 +112,14 @@ check_params(struct ctx *ctx, const struct spec *spec, struct run *run)
 
 	for (size_t i = 0; i < spec->param_count; i++)
 		check_param(ctx, &spec->params[i], run->params, taken);
-	json_object_foreach (run->params, name, value) {
+	json_object_foreach(run->params, name, value) {
 		bool known = false;
 
 		for (size_t i = 0; i < spec->param_count; i++)
 			known = known || strcmp(spec->params[i].name, name) == 0;
 		if (!known)
-			(void)fail_field(ctx, ctx_printf(ctx, "/params/%s", name), "the pipeline has no such parameter");
+			(void)fail_field(ctx, ctx_printf(ctx, "/params/%s", name),
+			    "the pipeline has no such parameter");
 	}
 	run->params = taken;
 }
@@ -122,8 +131,10 @@ check_zone(struct ctx *ctx, const struct spec *spec, const char *pointer, const 
 	bool utc = strcmp(spec->timezone, "UTC") == 0 || strcmp(spec->timezone, "Etc/UTC") == 0;
 
 	if (text != NULL && !utc && clock_is_date(text))
-		(void)fail_field(ctx, pointer, "the pipeline's time zone is %s: write the time with its offset, such as "
-		    "%sT00:00:00+01:00", spec->timezone, text);
+		(void)fail_field(ctx, pointer,
+		    "the pipeline's time zone is %s: write the time with its offset, such as "
+		    "%sT00:00:00+01:00",
+		    spec->timezone, text);
 }
 
 static void
@@ -136,13 +147,16 @@ check_slices(struct ctx *ctx, const struct spec *spec, const struct run *run)
 		struct period slice = table->slice;
 		int64_t at_us;
 
-		if (!is_selected(run, table) || (run->slice != NULL && !spec_slice_parse(run->slice, &slice)))
+		if (!is_selected(run, table) ||
+		    (run->slice != NULL && !spec_slice_parse(run->slice, &slice)))
 			continue;
-		for (at_us = period_floor(run->from_us, &slice); at_us < run->to_us && count <= MOST_SLICES; count++)
+		for (at_us = period_floor(run->from_us, &slice);
+		     at_us < run->to_us && count <= MOST_SLICES; count++)
 			at_us = period_add(at_us, &slice, 1);
 	}
 	if (count > MOST_SLICES)
-		(void)fail_field(ctx, run->slice != NULL ? "/slice" : "/to", "this makes more than %d slices", MOST_SLICES);
+		(void)fail_field(ctx, run->slice != NULL ? "/slice" : "/to",
+		    "this makes more than %d slices", MOST_SLICES);
 }
 
 bool

@@ -38,7 +38,7 @@ struct spec_key {
 	enum section section;
 	const char *key;
 	enum key_type type;
-	size_t offset;      /* in the section's struct; SIZE_MAX: read by code of its own */
+	size_t offset; /* in the section's struct; SIZE_MAX: read by code of its own */
 	bool required;
 	const char *values;
 	const char *doc;
@@ -79,13 +79,15 @@ const char *node_text(const struct node *map, const char *key);
 
 void read_document(struct parse *parse);
 void read_tables(struct parse *parse, const struct node *node);
-void read_retry(struct parse *parse, const struct node *map, struct retry_policy *retry, struct spec_timeouts *timeouts);
+void read_retry(struct parse *parse, const struct node *map, struct retry_policy *retry,
+    struct spec_timeouts *timeouts);
 
 /* Cross-references. */
 void check_document(struct parse *parse);
 void check_table(struct parse *parse, struct spec_table *table, const struct node *node);
 void check_lookups(struct parse *parse, struct spec_table *table, const struct node *node);
-void check_query(struct parse *parse, struct spec_table *table, const struct node *node, bool *params_used);
+void check_query(struct parse *parse, struct spec_table *table, const struct node *node,
+    bool *params_used);
 void check_waves(struct parse *parse);
 
 /* "timestamptz", "numeric(10,2)"; false: no type of ours. */

@@ -12,8 +12,13 @@
 const struct spec_key spec_keys[] = {
 #define SECTION(id, place_, doc_)
 #define KEY(section_, key_, type_, target_, required_, values_, doc_) \
-	{.section = SECTION_##section_, .key = key_, .type = KEY_##type_, .offset = target_, \
-	    .required = required_, .values = values_, .doc = doc_},
+	{.section = SECTION_##section_, \
+	    .key = key_, \
+	    .type = KEY_##type_, \
+	    .offset = target_, \
+	    .required = required_, \
+	    .values = values_, \
+	    .doc = doc_},
 #include "etl/spec/keys.def"
 #undef SECTION
 #undef KEY
@@ -48,7 +53,8 @@ static const struct spec_key *
 find_key(unsigned sections, const char *name)
 {
 	for (size_t i = 0; i < spec_keys_count; i++)
-		if ((sections >> spec_keys[i].section & 1) != 0 && strcmp(spec_keys[i].key, name) == 0)
+		if ((sections >> spec_keys[i].section & 1) != 0 &&
+		    strcmp(spec_keys[i].key, name) == 0)
 			return &spec_keys[i];
 	return NULL;
 }
@@ -61,7 +67,8 @@ report_unknown(struct parse *parse, unsigned sections, const struct node *node)
 	size_t count = 0;
 
 	if ((sections & IN(TABLE)) != 0 && find_key(kinds, node->key) != NULL)
-		return finding(&parse->findings, &node->key_place, "'%s' is a key of %s; this table is a %s", node->key,
+		return finding(&parse->findings, &node->key_place,
+		    "'%s' is a key of %s; this table is a %s", node->key,
 		    find_key(IN(FACT), node->key) != NULL ? "facts" : "dimensions",
 		    (sections & IN(FACT)) != 0 ? "fact" : "dimension");
 	for (size_t i = 0; i < spec_keys_count && count < LENGTH_OF(candidates); i++)
@@ -69,7 +76,8 @@ report_unknown(struct parse *parse, unsigned sections, const struct node *node)
 			candidates[count++] = spec_keys[i].key;
 	nearest = text_nearest(node->key, candidates, count);
 	if (nearest != NULL)
-		return finding(&parse->findings, &node->key_place, "unknown key '%s'; did you mean '%s'?", node->key, nearest);
+		return finding(&parse->findings, &node->key_place,
+		    "unknown key '%s'; did you mean '%s'?", node->key, nearest);
 	return finding(&parse->findings, &node->key_place, "unknown key '%s'", node->key);
 }
 
@@ -95,8 +103,8 @@ read_choice(struct parse *parse, const struct spec_key *key, const struct node *
 	int index = choice_index(key->values, node->text);
 
 	if (index < 0)
-		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s", key->key, node->text,
-		    spec_key_type_text(parse->findings.ctx, key));
+		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s",
+		    key->key, node->text, spec_key_type_text(parse->findings.ctx, key));
 	if (field != NULL && key->type == KEY_FLAG)
 		*(bool *)field = index == 1;
 	else if (field != NULL)
@@ -107,32 +115,37 @@ read_choice(struct parse *parse, const struct spec_key *key, const struct node *
 static bool
 read_count(struct parse *parse, const struct spec_key *key, const struct node *node, int64_t *field)
 {
-	int64_t least = strtoll(key->values, NULL, 10), most = strtoll(strstr(key->values, "..") + 2, NULL, 10), n;
+	int64_t least = strtoll(key->values, NULL, 10),
+		most = strtoll(strstr(key->values, "..") + 2, NULL, 10), n;
 
 	if (!node->plain || !text_to_i64(node->text, &n) || n < least || n > most)
-		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s", key->key, node->text,
-		    spec_key_type_text(parse->findings.ctx, key));
+		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s",
+		    key->key, node->text, spec_key_type_text(parse->findings.ctx, key));
 	if (field != NULL)
 		*field = n;
 	return true;
 }
 
 static bool
-read_duration(struct parse *parse, const struct spec_key *key, const struct node *node, int64_t *field)
+read_duration(struct parse *parse, const struct spec_key *key, const struct node *node,
+    int64_t *field)
 {
 	int64_t ms, least;
 
 	ASSERT(duration_parse_ms(key->values, &least));
-	if (!duration_parse_ms(node->text, &ms) || ms < least || ms > LONGEST_DURATION_DAYS * INT64_C(86400000))
+	if (!duration_parse_ms(node->text, &ms) || ms < least ||
+	    ms > LONGEST_DURATION_DAYS * INT64_C(86400000))
 		return finding(&parse->findings, &node->place,
-		    "'%s' is '%s', but must be a duration such as 500ms, 15s, 10m, 2h or 1d, at most %dd", key->key,
-		    node->text, LONGEST_DURATION_DAYS);
-	*field = ms;
+		    "'%s' is '%s', but must be a duration such as 500ms, 15s, 10m, 2h or 1d, at most %dd",
+		    key->key, node->text, LONGEST_DURATION_DAYS);
+	if (field != NULL)
+		*field = ms;
 	return true;
 }
 
 static bool
-read_period(struct parse *parse, const struct spec_key *key, const struct node *node, const char **field)
+read_period(struct parse *parse, const struct spec_key *key, const struct node *node,
+    const char **field)
 {
 	struct period period;
 
@@ -141,7 +154,8 @@ read_period(struct parse *parse, const struct spec_key *key, const struct node *
 		    "'%s' is '%s', but must be a period such as P1D, P1M or PT6H: of one unit, dividing the day when shorter "
 		    "than one, at most 100 years",
 		    key->key, node->text);
-	*field = node->text;
+	if (field != NULL)
+		*field = node->text;
 	return true;
 }
 
@@ -154,15 +168,18 @@ read_type(struct parse *parse, const struct node *node, struct spec_type *field)
 		return true;
 	nearest = text_nearest(node->text, spec_type_words, spec_type_words_count);
 	return finding(&parse->findings, &node->place, "'%s' is no type%s%s%s", node->text,
-	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+	    nearest != NULL ? "'?" : "");
 }
 
 static bool
-read_name(struct parse *parse, const struct spec_key *key, const struct node *node, const char **field)
+read_name(struct parse *parse, const struct spec_key *key, const struct node *node,
+    const char **field)
 {
 	if (!text_is_name(node->text))
 		return finding(&parse->findings, &node->place,
-		    "'%s' is '%s', but must be a name: a to z, 0 to 9 and _, a letter first, at most 63", key->key, node->text);
+		    "'%s' is '%s', but must be a name: a to z, 0 to 9 and _, a letter first, at most 63",
+		    key->key, node->text);
 	if (field != NULL)
 		*field = node->text;
 	return true;
@@ -174,13 +191,16 @@ read_bool(struct parse *parse, const struct spec_key *key, const struct node *no
 	bool yes = strcmp(node->text, "true") == 0;
 
 	if (!node->plain || (!yes && strcmp(node->text, "false") != 0))
-		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be true or false", key->key, node->text);
-	*field = yes;
+		return finding(&parse->findings, &node->place,
+		    "'%s' is '%s', but must be true or false", key->key, node->text);
+	if (field != NULL)
+		*field = yes;
 	return true;
 }
 
 static bool
-read_scalar_value(struct parse *parse, const struct spec_key *key, const struct node *node, void *field)
+read_scalar_value(struct parse *parse, const struct spec_key *key, const struct node *node,
+    void *field)
 {
 	switch (key->type) {
 	case KEY_NAME: return read_name(parse, key, node, field);
@@ -211,10 +231,12 @@ read_value(struct parse *parse, const struct spec_key *key, const struct node *n
 		return true;
 	if (key->type == KEY_MAP)
 		return node->kind == NODE_MAP ||
-		       finding(&parse->findings, &node->place, "'%s' must be a mapping (key: value)", key->key);
+		       finding(&parse->findings, &node->place,
+			   "'%s' must be a mapping (key: value)", key->key);
 	if (node->kind != NODE_SCALAR)
-		return finding(&parse->findings, &node->place, "'%s' must be %s, not a %s", key->key,
-		    spec_key_type_text(parse->findings.ctx, key), node->kind == NODE_MAP ? "mapping" : "list");
+		return finding(&parse->findings, &node->place, "'%s' must be %s, not a %s",
+		    key->key, spec_key_type_text(parse->findings.ctx, key),
+		    node->kind == NODE_MAP ? "mapping" : "list");
 	return read_scalar_value(parse, key, node, field);
 }
 
@@ -224,7 +246,8 @@ read_section(struct parse *parse, unsigned sections, const struct node *map, voi
 	bool good = true;
 
 	if (map->kind != NODE_MAP)
-		return finding(&parse->findings, &map->place, "a mapping (key: value) is needed here");
+		return finding(&parse->findings, &map->place,
+		    "a mapping (key: value) is needed here");
 	for (const struct node *child = map->first; child != NULL; child = child->next) {
 		const struct spec_key *key = find_key(sections, child->key);
 
@@ -236,10 +259,12 @@ read_section(struct parse *parse, unsigned sections, const struct node *map, voi
 	for (size_t i = 0; i < spec_keys_count; i++) {
 		const struct spec_key *key = &spec_keys[i];
 
-		if (key->required && (sections >> key->section & 1) != 0 && node_get(map, key->key) == NULL)
-			good = finding(&parse->findings, node_blame(map), "%s%s%slacks the key '%s'",
-			    map->key != NULL ? "'" : "the document ", map->key != NULL ? map->key : "",
-			    map->key != NULL ? "' " : "", key->key);
+		if (key->required && (sections >> key->section & 1) != 0 &&
+		    node_get(map, key->key) == NULL)
+			good = finding(&parse->findings, node_blame(map),
+			    "%s%s%slacks the key '%s'", map->key != NULL ? "'" : "the document ",
+			    map->key != NULL ? map->key : "", map->key != NULL ? "' " : "",
+			    key->key);
 	}
 	return good;
 }
@@ -248,10 +273,12 @@ static bool
 read_one_name(struct parse *parse, const struct node *node, const char **names, size_t *count)
 {
 	if (node->kind != NODE_SCALAR || !text_is_name(node->text))
-		return finding(&parse->findings, &node->place, "a name is needed here: a to z, 0 to 9 and _, a letter first");
+		return finding(&parse->findings, &node->place,
+		    "a name is needed here: a to z, 0 to 9 and _, a letter first");
 	for (size_t i = 0; i < *count; i++)
 		if (strcmp(names[i], node->text) == 0)
-			return finding(&parse->findings, &node->place, "'%s' is here twice", node->text);
+			return finding(&parse->findings, &node->place, "'%s' is here twice",
+			    node->text);
 	names[(*count)++] = node->text;
 	return true;
 }

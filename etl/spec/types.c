@@ -17,14 +17,34 @@ enum {
 
 /* In the order of enum type_kind. */
 const char *const spec_type_words[] = {
-    "text", "smallint", "integer", "bigint", "boolean", "numeric", "double", "date", "timestamp", "timestamptz", "uuid",
+    "text",
+    "smallint",
+    "integer",
+    "bigint",
+    "boolean",
+    "numeric",
+    "double",
+    "date",
+    "timestamp",
+    "timestamptz",
+    "uuid",
     "jsonb",
 };
 const size_t spec_type_words_count = LENGTH_OF(spec_type_words);
 
 static const char *const full_names[] = {
-    "text", "smallint", "integer", "bigint", "boolean", "numeric", "double precision", "date",
-    "timestamp without time zone", "timestamp with time zone", "uuid", "jsonb",
+    "text",
+    "smallint",
+    "integer",
+    "bigint",
+    "boolean",
+    "numeric",
+    "double precision",
+    "date",
+    "timestamp without time zone",
+    "timestamp with time zone",
+    "uuid",
+    "jsonb",
 };
 
 char *
@@ -56,7 +76,8 @@ parse_numeric(const char *s, struct spec_type *type)
 	if (strncmp(s, "numeric(", 8) != 0)
 		return false;
 	s += 8;
-	if (!take_small(&s, &type->precision) || type->precision < 1 || type->precision > LARGEST_PRECISION)
+	if (!take_small(&s, &type->precision) || type->precision < 1 ||
+	    type->precision > LARGEST_PRECISION)
 		return false;
 	if (*s == ',') {
 		s++;
@@ -178,7 +199,8 @@ repetitions(const char *pattern)
 {
 	long product = 1;
 
-	for (const char *p = strchr(pattern, '{'); p != NULL && product <= MOST_REPETITIONS; p = strchr(p + 1, '{')) {
+	for (const char *p = strchr(pattern, '{'); p != NULL && product <= MOST_REPETITIONS;
+	     p = strchr(p + 1, '{')) {
 		long most = 1, n = 1;
 
 		for (const char *q = p + 1; *q != '\0' && *q != '}'; q++) {
@@ -236,7 +258,8 @@ spec_param_accepts(struct ctx *ctx, const struct spec_param *param, const char *
 		return false;
 	if (param->pattern == NULL)
 		return true;
-	if (regcomp(regex, ctx_printf(tmp, "^(%s)$", param->pattern), REG_EXTENDED | REG_NOSUB) != 0)
+	if (regcomp(regex, ctx_printf(tmp, "^(%s)$", param->pattern), REG_EXTENDED | REG_NOSUB) !=
+	    0)
 		return false;
 	ctx_defer(tmp, release_regex, regex);
 	return regexec(regex, value, 0, NULL, 0) == 0;

@@ -21,7 +21,7 @@ struct reader {
 	struct node *root;
 	struct node *open[DEPTH_LIMIT]; /* mappings and lists around the next event */
 	size_t depth;
-	struct node *key;               /* scalar read as a key, its value is next; NULL: none */
+	struct node *key; /* scalar read as a key, its value is next; NULL: none */
 	bool document_seen;
 };
 
@@ -40,7 +40,8 @@ bool
 node_is_null(const struct node *node)
 {
 	return node->kind == NODE_SCALAR && node->plain &&
-	       (*node->text == '\0' || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
+	       (*node->text == '\0' || strcmp(node->text, "~") == 0 ||
+		   strcmp(node->text, "null") == 0);
 }
 
 static struct spec_place
@@ -74,7 +75,8 @@ attach(struct reader *reader, struct node *node)
 		node->key_place = reader->key->place;
 		reader->key = NULL;
 		if (node_get(parent, node->key) != NULL)
-			(void)finding(reader->findings, &node->key_place, "key '%s' is here twice", node->key);
+			(void)finding(reader->findings, &node->key_place, "key '%s' is here twice",
+			    node->key);
 	}
 	if (parent->last != NULL)
 		parent->last->next = node;
@@ -88,7 +90,8 @@ attach(struct reader *reader, struct node *node)
 static bool
 wants_key(const struct reader *reader)
 {
-	return reader->depth > 0 && reader->open[reader->depth - 1]->kind == NODE_MAP && reader->key == NULL;
+	return reader->depth > 0 && reader->open[reader->depth - 1]->kind == NODE_MAP &&
+	       reader->key == NULL;
 }
 
 static bool
@@ -100,13 +103,17 @@ read_scalar(struct reader *reader, struct fy_event *event, struct node *node)
 
 	node->kind = NODE_SCALAR;
 	node->text = text == NULL ? "" : ctx_strndup(ctx, text, length);
-	node->plain = event->scalar.value == NULL || fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
-	if (strlen(node->text) != (text == NULL ? 0 : length) || strcmp(text_sanitize(ctx, node->text), node->text) != 0)
-		return finding(reader->findings, &node->place, "the text has control characters or is not UTF-8");
+	node->plain =
+	    event->scalar.value == NULL || fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
+	if (strlen(node->text) != (text == NULL ? 0 : length) ||
+	    strcmp(text_sanitize(ctx, node->text), node->text) != 0)
+		return finding(reader->findings, &node->place,
+		    "the text has control characters or is not UTF-8");
 	if (!wants_key(reader))
 		return attach(reader, node);
 	if (strcmp(node->text, "<<") == 0)
-		return finding(reader->findings, &node->place, "merge keys (<<) are not allowed: write the keys out");
+		return finding(reader->findings, &node->place,
+		    "merge keys (<<) are not allowed: write the keys out");
 	reader->key = node;
 	return true;
 }
@@ -120,7 +127,8 @@ read_open(struct reader *reader, struct node *node, enum node_kind kind)
 	if (!attach(reader, node))
 		return false;
 	if (reader->depth == DEPTH_LIMIT)
-		return finding(reader->findings, &node->place, "nested deeper than %d levels", DEPTH_LIMIT);
+		return finding(reader->findings, &node->place, "nested deeper than %d levels",
+		    DEPTH_LIMIT);
 	reader->open[reader->depth++] = node;
 	return true;
 }
@@ -129,7 +137,8 @@ static bool
 read_document_start(struct reader *reader, const struct node *node)
 {
 	if (reader->document_seen)
-		return finding(reader->findings, &node->place, "a second document: one file is one document");
+		return finding(reader->findings, &node->place,
+		    "a second document: one file is one document");
 	reader->document_seen = true;
 	return true;
 }
@@ -141,25 +150,21 @@ read_event(struct reader *reader, struct fy_event *event)
 
 	node->place = place_of(reader, event);
 	if (event->type == FYET_ALIAS || fy_event_get_anchor_token(event) != NULL)
-		return finding(reader->findings, &node->place, "anchors and aliases are not allowed: write the value out");
+		return finding(reader->findings, &node->place,
+		    "anchors and aliases are not allowed: write the value out");
 	if (fy_event_get_tag_token(event) != NULL)
 		return finding(reader->findings, &node->place, "tags (!…) are not allowed");
 	switch (event->type) {
-	case FYET_SCALAR:
-		return read_scalar(reader, event, node);
-	case FYET_MAPPING_START:
-		return read_open(reader, node, NODE_MAP);
-	case FYET_SEQUENCE_START:
-		return read_open(reader, node, NODE_LIST);
+	case FYET_SCALAR: return read_scalar(reader, event, node);
+	case FYET_MAPPING_START: return read_open(reader, node, NODE_MAP);
+	case FYET_SEQUENCE_START: return read_open(reader, node, NODE_LIST);
 	case FYET_MAPPING_END:
 	case FYET_SEQUENCE_END:
 		ASSERT(reader->depth > 0);
 		reader->depth--;
 		return true;
-	case FYET_DOCUMENT_START:
-		return read_document_start(reader, node);
-	default:
-		return true;
+	case FYET_DOCUMENT_START: return read_document_start(reader, node);
+	default: return true;
 	}
 }
 
@@ -215,9 +220,11 @@ check_bytes(struct findings *findings, const char *file, const char *text)
 
 	for (; *text != '\0'; text++, clean++) {
 		if (*text != *clean && *text != '\r')
-			return finding(findings, &place, "a control character, or a byte that is not UTF-8");
+			return finding(findings, &place,
+			    "a control character, or a byte that is not UTF-8");
 		if (*text == '\n')
-			place = (struct spec_place){.file = file, .line = place.line + 1, .column = 1};
+			place =
+			    (struct spec_place){.file = file, .line = place.line + 1, .column = 1};
 		else if ((*text & 0xc0) != 0x80)
 			place.column++;
 	}
@@ -233,7 +240,7 @@ swallow(struct fy_diag *diag, void *user, const char *bytes, size_t length)
 static void
 release_diag(void *handle)
 {
-	fy_diag_unref(handle);
+	fy_diag_destroy(handle);
 }
 
 /* A parser without one of these prints its errors, whatever its flags say. */
@@ -263,7 +270,8 @@ struct node *
 yaml_read(struct findings *findings, const char *file, const char *text)
 {
 	CTX_SCOPE(tmp, findings->ctx);
-	struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = new_diag(tmp)};
+	struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG,
+	    .diag = new_diag(tmp)};
 	struct reader reader = {.findings = findings, .file = file};
 	struct spec_place start = {.file = file, .line = 1, .column = 1};
 	size_t length = strlen(text);

@@ -14,11 +14,11 @@ enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 struct node {
 	enum node_kind kind;
 	struct spec_place place;
-	const char *text;           /* of a scalar */
-	bool plain;                 /* a scalar without quotes: may be a number or nothing */
-	const char *key;            /* in a mapping */
+	const char *text; /* of a scalar */
+	bool plain;       /* a scalar without quotes: may be a number or nothing */
+	const char *key;  /* in a mapping */
 	struct spec_place key_place;
-	struct node *first, *last;  /* of a mapping or list, in the order of the text */
+	struct node *first, *last; /* of a mapping or list, in the order of the text */
 	struct node *next;
 	size_t count;
 };
