@@ -54,8 +54,9 @@ pg_is_idle(struct pg *pg)
 	if (pg->conn == NULL || PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
 		return false;
 	fd.fd = PQsocket(pg->conn);
-	if (poll(&fd, 1, 0) > 0 && PQconsumeInput(pg->conn) == 0)
-		return false;
+	while (fd.fd >= 0 && poll(&fd, 1, 0) > 0) /* last words first, then the end */
+		if (PQconsumeInput(pg->conn) == 0)
+			return false;
 	return PQstatus(pg->conn) == CONNECTION_OK;
 }
 
