@@ -1,0 +1,2 @@
+-- Where the outbox ends.
+SELECT coalesce(max(id), 0) FROM control.outbox
