@@ -160,6 +160,8 @@ def count_tap(text, code):
     reported = count.passed + count.failed + count.skipped
     if (code != 0 and count.failed == 0) or reported < planned:
         count.failed += 1
+    elif code == 0 and reported == 0:
+        count.passed = 1  # a program that is one test
     return count
 
 
@@ -215,8 +217,12 @@ def programs(phase, folder, name, seconds):
     sources = sorted((ROOT / "tests" / folder).glob("test_*.c"))
     if not sources:
         return Count()
+    total = Count()
     if not make(f"VARIANT={name}", f"build-{folder}"):
-        return Count(failed=1)
+        # What does build is still run; a program of an earlier build must not pass for it.
+        for source in sources:
+            (ROOT / variant(name) / "tests" / folder / source.stem).unlink(missing_ok=True)
+        make("-k", f"VARIANT={name}", f"build-{folder}")
     logs = REPORTS / phase
     logs.mkdir(parents=True, exist_ok=True)
     env = {**SANITIZERS, "CMOCKA_MESSAGE_OUTPUT": "TAP"}
@@ -224,10 +230,12 @@ def programs(phase, folder, name, seconds):
     def one(source):
         path = ROOT / variant(name) / "tests" / folder / source.stem
         log = logs / f"{source.stem}.log"
+        if not path.exists():
+            log.write_text("does not build\n")
+            return source.stem, log, 1, Count(failed=1)
         code = command(tools_for_tsan([str(path)], name), seconds, log, env)
         return source.stem, log, code, count_tap(log.read_text(errors="replace"), code)
 
-    total = Count()
     with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
         for stem, log, code, count in pool.map(one, sources):
             total.add(count)
@@ -251,10 +259,7 @@ def model(_phase):
         return Count()
     log = REPORTS / "model.log"
     code = command(["scripts/model.sh"], MODEL_SECONDS, log)
-    text = log.read_text(errors="replace")
-    count = count_tap(text, code)
-    if not re.search(r"^(not )?ok \d", text, re.M) and code == 0:
-        count.passed = 1
+    count = count_tap(log.read_text(errors="replace"), code)
     if count.failed:
         show(log)
     return count
