@@ -21,16 +21,18 @@ enum { HTTP_MAX_PATH_VALUES = 4 };
 
 struct request {
 	enum http_method method;
-	const char *path;                               /* raw, without query */
-	const char *path_values[HTTP_MAX_PATH_VALUES];  /* decoded {…} segments in the route's order */
-	struct http_pair *query;                        /* decoded, in order, duplicates kept */
+	const char *path; /* raw, without query */
+	const char
+	    *path_values[HTTP_MAX_PATH_VALUES]; /* decoded {…} segments in the route's order */
+	struct http_pair *query;                /* decoded, in order, duplicates kept */
 	size_t query_count;
 	struct http_pair *headers;
 	size_t header_count;
 	const char *body;
 	size_t body_length;
-	const char *client;                             /* address */
-	const struct principal *who;                    /* set by the dispatcher; NULL where the route needs no token */
+	const char *client; /* address */
+	const struct principal
+	    *who; /* set by the dispatcher; NULL where the route needs no token */
 };
 
 const char *http_method_name(enum http_method method);
@@ -53,7 +55,8 @@ bool request_asks_for(const struct request *request, const char *type);
 bool request_has_etag(const struct request *request, const char *etag);
 
 /* The Idempotency-Key without its quotes, or NULL when there is none: 1 to 255 visible ASCII characters. */
-bool request_idempotency_key(struct ctx *ctx, const struct request *request, const char **key) MUST_CHECK;
+bool request_idempotency_key(struct ctx *ctx, const struct request *request,
+    const char **key) MUST_CHECK;
 
 enum reply_kind { REPLY_BODY, REPLY_WAIT, REPLY_STREAM };
 enum stream_format { STREAM_NDJSON, STREAM_SSE };
@@ -62,14 +65,14 @@ struct reply {
 	enum reply_kind kind;
 	int status;
 	const char *content_type;
-	const char *body;          /* in the request's ctx, or static, or of a held board page */
+	const char *body; /* in the request's ctx, or static, or of a held board page */
 	size_t length;
-	const char *etag;          /* given: Cache-Control is no-cache, else no-store */
+	const char *etag; /* given: Cache-Control is no-cache, else no-store */
 	const char *location;
-	const char *allow;         /* 405 */
-	int64_t retry_after_s;     /* 0: none */
-	bool authenticate;         /* 401: WWW-Authenticate */
-	const char *route;         /* path template, for metrics; set by the dispatcher */
+	const char *allow;     /* 405 */
+	int64_t retry_after_s; /* 0: none */
+	bool authenticate;     /* 401: WWW-Authenticate */
+	const char *route;     /* path template, for metrics; set by the dispatcher */
 	/* wait: answer GET of this run when its etag differs from `etag`, at the deadline with 304 */
 	const char *run_id;
 	int64_t wait_ms;

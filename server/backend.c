@@ -27,16 +27,17 @@ is_final(struct ctx *ctx, struct app *app, struct pg *db, const char *run_id, bo
 }
 
 static bool
-backend_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter, struct log_lines *lines, bool *final)
+backend_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter,
+    struct log_lines *lines, bool *final)
 {
 	struct pg *db;
 
 	return pool_take(ctx, app->control, &db) && is_final(ctx, app, db, filter->run_id, final) &&
-	    log_page(ctx, db, filter, lines);
+	       log_page(ctx, db, filter, lines);
 }
 
 const struct http_backend http_backend = {
-	.answer = routes_answer,
-	.page = backend_page,
-	.lines = backend_lines,
+    .answer = routes_answer,
+    .page = backend_page,
+    .lines = backend_lines,
 };

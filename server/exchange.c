@@ -9,9 +9,10 @@
 #include "base/metrics.h"
 
 enum {
-	KEPT_FACTOR = 4,               /* growing a text keeps its old blocks */
+	KEPT_FACTOR = 4, /* growing a text keeps its old blocks */
 	CTX_SPARE_BYTES = 1024 * 1024,
-	SWALLOW_FACTOR = 8,            /* of the limit: how much of a body that is too large is read to answer 413 */
+	SWALLOW_FACTOR =
+	    8, /* of the limit: how much of a body that is too large is read to answer 413 */
 };
 
 static struct http_server *
@@ -21,9 +22,11 @@ server_of(const struct exchange *exchange)
 }
 
 static struct exchange *
-exchange_new(struct http_listener *listener, struct MHD_Connection *connection, const char *url, const char *method)
+exchange_new(struct http_listener *listener, struct MHD_Connection *connection, const char *url,
+    const char *method)
 {
-	struct ctx *ctx = ctx_new("request", KEPT_FACTOR * http_body_limit(listener->server) + CTX_SPARE_BYTES);
+	struct ctx *ctx =
+	    ctx_new("request", KEPT_FACTOR * http_body_limit(listener->server) + CTX_SPARE_BYTES);
 	struct exchange *exchange = ctx_alloc(ctx, sizeof(*exchange));
 
 	exchange->ctx = ctx;
@@ -48,7 +51,8 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 }
 
 void
-exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply)
+exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response,
+    const struct reply *reply)
 {
 	CTX_SCOPE(tmp, exchange->ctx);
 
@@ -70,8 +74,8 @@ void
 exchange_respond(struct exchange *exchange, const struct reply *reply)
 {
 	/* The library does not write to a body that it copies. */
-	exchange->response = MHD_create_response_from_buffer(reply->length, (void *)(uintptr_t)reply->body,
-	    MHD_RESPMEM_MUST_COPY);
+	exchange->response = MHD_create_response_from_buffer(reply->length,
+	    (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
 	ASSERT(exchange->response != NULL);
 	exchange->status = reply->status;
 	exchange_add_headers(exchange, exchange->response, reply);
@@ -82,7 +86,8 @@ static void
 count(const struct exchange *exchange, bool with_time)
 {
 	char status[8];
-	double seconds = (double)(clock_monotonic_us() - exchange->started_us) / (double)CLOCK_SECOND_US;
+	double seconds =
+	    (double)(clock_monotonic_us() - exchange->started_us) / (double)CLOCK_SECOND_US;
 	enum http_method method;
 	bool known = http_method_find(exchange->method_name, &method);
 
@@ -96,8 +101,8 @@ count(const struct exchange *exchange, bool with_time)
 static enum MHD_Result
 send_response(struct exchange *exchange)
 {
-	enum MHD_Result queued =
-	    MHD_queue_response(exchange->connection, (unsigned)exchange->status, exchange->response);
+	enum MHD_Result queued = MHD_queue_response(exchange->connection,
+	    (unsigned)exchange->status, exchange->response);
 
 	MHD_destroy_response(exchange->response);
 	exchange->response = NULL;
@@ -110,7 +115,7 @@ static enum MHD_Result
 refuse(struct exchange *exchange, struct reply *reply)
 {
 	reply->route = NULL;
-	reply_problem(exchange->ctx, &(struct request){ .path = exchange->path }, reply);
+	reply_problem(exchange->ctx, &(struct request){.path = exchange->path}, reply);
 	exchange_respond(exchange, reply);
 	add_header(exchange->response, "Connection", "close");
 	count(exchange, true);
@@ -134,11 +139,12 @@ receive(struct exchange *exchange, const char *upload, size_t *size)
 static enum MHD_Result
 dispatch(struct exchange *exchange)
 {
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 	size_t limit = http_body_limit(server_of(exchange));
 
 	if (exchange->body_received > limit) {
-		(void)fail(exchange->ctx, FAIL_PAYLOAD_TOO_LARGE, "a body may have %zu bytes", limit);
+		(void)fail(exchange->ctx, FAIL_PAYLOAD_TOO_LARGE, "a body may have %zu bytes",
+		    limit);
 		return refuse(exchange, &reply);
 	}
 	if (!http_may_suspend(server_of(exchange))) {
@@ -156,7 +162,7 @@ exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, c
     const char *version, const char *upload, size_t *upload_size, void **state)
 {
 	struct exchange *exchange = *state;
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 
 	(void)version;
 	if (exchange == NULL) {
@@ -165,19 +171,18 @@ exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, c
 	}
 	switch (exchange->state) {
 	case EXCHANGE_RECEIVING:
-		return *upload_size > 0 ? receive(exchange, upload, upload_size) : dispatch(exchange);
-	case EXCHANGE_READY:
-		return send_response(exchange);
+		return *upload_size > 0 ? receive(exchange, upload, upload_size)
+					: dispatch(exchange);
+	case EXCHANGE_READY: return send_response(exchange);
 	case EXCHANGE_ANSWERING:
-	case EXCHANGE_SENT:
-		*upload_size = 0;
-		break;
+	case EXCHANGE_SENT: *upload_size = 0; break;
 	}
 	return MHD_YES;
 }
 
 void
-exchange_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
+exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
+    enum MHD_RequestTerminationCode why)
 {
 	struct exchange *exchange = *state;
 	struct http_server *server;
@@ -206,16 +211,17 @@ hand_back(struct exchange *exchange)
 void
 exchange_answer_waiter(struct waiter *waiter, const struct board_page *page)
 {
-	struct exchange *exchange = (struct exchange *)(void *)((char *)waiter - offsetof(struct exchange, waiter));
-	struct reply reply = { .status = 304, .etag = waiter->etag, .body = "" };
+	struct exchange *exchange =
+	    (struct exchange *)(void *)((char *)waiter - offsetof(struct exchange, waiter));
+	struct reply reply = {.status = 304, .etag = waiter->etag, .body = ""};
 
 	if (page != NULL)
 		reply = (struct reply){
-			.status = 200,
-			.etag = page->etag,
-			.content_type = "application/json",
-			.body = page->body,
-			.length = page->length,
+		    .status = 200,
+		    .etag = page->etag,
+		    .content_type = "application/json",
+		    .body = page->body,
+		    .length = page->length,
 		};
 	exchange_respond(exchange, &reply);
 	count(exchange, false);
@@ -225,7 +231,8 @@ exchange_answer_waiter(struct waiter *waiter, const struct board_page *page)
 static void
 stream_out(struct exchange *exchange, const struct reply *reply)
 {
-	exchange->response = streams_open(http_streams(server_of(exchange)), exchange->connection, reply);
+	exchange->response =
+	    streams_open(http_streams(server_of(exchange)), exchange->connection, reply);
 	exchange->status = reply->status;
 	exchange_add_headers(exchange, exchange->response, reply);
 	add_header(exchange->response, "X-Accel-Buffering", "no");
@@ -239,14 +246,16 @@ note(struct ctx *ctx, const struct exchange *exchange, const struct reply *reply
 	if (reply->status >= 500 && ctx_failure(ctx)->code != FAIL_DRAINING)
 		log_failure(ctx, "a request failed");
 	else
-		log_line(ctx, LOG_DEBUG, "request", "method", exchange->method_name, "path", exchange->path, "status",
-		    text_from_i64(ctx, reply->status), "request_id", exchange->request_id, NULL);
+		log_line(ctx, LOG_DEBUG, "request", "method", exchange->method_name, "path",
+		    exchange->path, "status", text_from_i64(ctx, reply->status), "request_id",
+		    exchange->request_id, NULL);
 }
 
 static bool
 is_admin_path(const char *path)
 {
-	return strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0 || strcmp(path, "/metrics") == 0;
+	return strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0 ||
+	       strcmp(path, "/metrics") == 0;
 }
 
 static void
@@ -258,7 +267,8 @@ ask_backend(struct ctx *ctx, struct exchange *exchange, struct reply *reply)
 	if (!intake_request(ctx, exchange, &request)) {
 		reply_problem(ctx, &request, reply);
 	} else if (exchange->listener->admin && !is_admin_path(request.path)) {
-		(void)fail(ctx, FAIL_NOT_FOUND, "this listener serves /healthz, /readyz and /metrics alone");
+		(void)fail(ctx, FAIL_NOT_FOUND,
+		    "this listener serves /healthz, /readyz and /metrics alone");
 		reply_problem(ctx, &request, reply);
 	} else {
 		http_server_backend(server)->answer(ctx, http_app(server), &request, reply);
@@ -276,12 +286,10 @@ carry_out(struct exchange *exchange, const struct reply *reply)
 		hand_back(exchange);
 		break;
 	case REPLY_WAIT:
-		waiters_add(http_waiters(server_of(exchange)), &exchange->waiter, reply->run_id, reply->etag,
-		    reply->wait_ms);
+		waiters_add(http_waiters(server_of(exchange)), &exchange->waiter, reply->run_id,
+		    reply->etag, reply->wait_ms);
 		break;
-	case REPLY_STREAM:
-		stream_out(exchange, reply);
-		break;
+	case REPLY_STREAM: stream_out(exchange, reply); break;
 	}
 }
 
@@ -289,9 +297,10 @@ void
 exchange_run(struct handler_job *job)
 {
 	struct exchange *exchange = (struct exchange *)(void *)job;
-	struct ctx *ctx = ctx_new("request", 0); /* sessions and memory go back before a slow client has read the answer */
-	struct ctx_tags tags = { .trace_id = ctx_strdup(ctx, exchange->tags.trace_id) };
-	struct reply reply = { 0 };
+	struct ctx *ctx = ctx_new("request",
+	    0); /* sessions and memory go back before a slow client has read the answer */
+	struct ctx_tags tags = {.trace_id = ctx_strdup(ctx, exchange->tags.trace_id)};
+	struct reply reply = {0};
 
 	ctx_set_tags(ctx, &tags);
 	ask_backend(ctx, exchange, &reply);

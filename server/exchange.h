@@ -30,28 +30,28 @@ struct http_listener {
 enum exchange_state { EXCHANGE_RECEIVING, EXCHANGE_ANSWERING, EXCHANGE_READY, EXCHANGE_SENT };
 
 struct exchange {
-	struct handler_job job;       /* first: a job is its exchange */
+	struct handler_job job; /* first: a job is its exchange */
 	struct waiter waiter;
-	struct ctx *ctx;              /* owns the exchange too */
+	struct ctx *ctx; /* owns the exchange too */
 	struct http_listener *listener;
 	struct MHD_Connection *connection;
 	enum exchange_state state;
-	const char *method_name;      /* as sent */
+	const char *method_name; /* as sent */
 	enum http_method method;
-	const char *path;             /* raw */
+	const char *path; /* raw */
 	struct text body;
-	size_t body_received;         /* more than the limit: not kept */
-	int64_t started_us;           /* monotonic */
+	size_t body_received; /* more than the limit: not kept */
+	int64_t started_us;   /* monotonic */
 	struct ctx_tags tags;
 	const char *request_id;
-	const char *route;            /* static: for metrics */
+	const char *route; /* static: for metrics */
 	struct MHD_Response *response;
 	int status;
 };
 
 /* libmicrohttpd's callbacks; cls is the listener. */
-enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-    const char *version, const char *upload, size_t *upload_size, void **state);
+enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
+    const char *method, const char *version, const char *upload, size_t *upload_size, void **state);
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
     enum MHD_RequestTerminationCode why);
 
@@ -63,13 +63,15 @@ void exchange_answer_waiter(struct waiter *waiter, const struct board_page *page
 void exchange_respond(struct exchange *exchange, const struct reply *reply);
 
 /* Headers every answer has. */
-void exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply);
+void exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response,
+    const struct reply *reply);
 
 /* What is wrong with a request head, before its body is read: a failure in exchange->ctx and what it allows. */
 bool intake_check(struct exchange *exchange, struct reply *reply) MUST_CHECK;
 
 /* The request as plain data: query and client decoded strictly. */
-bool intake_request(struct ctx *ctx, const struct exchange *exchange, struct request *request) MUST_CHECK;
+bool intake_request(struct ctx *ctx, const struct exchange *exchange,
+    struct request *request) MUST_CHECK;
 
 /* Request id and trace of the log lines: the client's where they are well-formed, else new ones. */
 void intake_tags(struct exchange *exchange);

@@ -129,7 +129,8 @@ find_page(struct ctx *ctx, void *arg, const char *run_id)
 }
 
 static bool
-read_lines(struct ctx *ctx, void *arg, const struct log_filter *filter, struct log_lines *lines, bool *final)
+read_lines(struct ctx *ctx, void *arg, const struct log_filter *filter, struct log_lines *lines,
+    bool *final)
 {
 	struct http_server *server = arg;
 
@@ -145,15 +146,17 @@ http_new_with(struct ctx *ctx, struct app *app, const struct http_backend *backe
 	server->ctx = ctx;
 	server->app = app;
 	server->backend = backend;
-	server->api = (struct http_listener){ .server = server, .quiesced_fd = -1 };
-	server->admin = (struct http_listener){ .server = server, .quiesced_fd = -1, .admin = true };
+	server->api = (struct http_listener){.server = server, .quiesced_fd = -1};
+	server->admin = (struct http_listener){.server = server, .quiesced_fd = -1, .admin = true};
 	ASSERT(pthread_mutex_init(&server->lock, NULL) == 0);
 	ASSERT(pthread_condattr_init(&monotonic) == 0);
 	ASSERT(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
 	ASSERT(pthread_cond_init(&server->changed, &monotonic) == 0);
-	server->waiters = waiters_new(ctx,
-	    &(struct waiters_options){ .page = find_page, .answer = exchange_answer_waiter, .arg = server });
-	server->streams = streams_new(ctx, &(struct streams_options){ .lines = read_lines, .arg = server });
+	server->waiters = waiters_new(ctx, &(struct waiters_options){.page = find_page,
+					       .answer = exchange_answer_waiter,
+					       .arg = server});
+	server->streams =
+	    streams_new(ctx, &(struct streams_options){.lines = read_lines, .arg = server});
 	return server;
 }
 
@@ -171,6 +174,8 @@ keep_raw(void *cls, struct MHD_Connection *connection, char *s)
 	(void)connection;
 	return strlen(s);
 }
+
+static void log_library(void *cls, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 
 /* Mostly clients that left. */
 static void
@@ -196,24 +201,21 @@ library_panic(void *cls, const char *file, unsigned line, const char *reason)
 static struct MHD_Daemon *
 start_daemon(struct http_listener *listener, int fd, unsigned threads, unsigned connections)
 {
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned flags =
+	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem pool[] = {
-		{ MHD_OPTION_THREAD_POOL_SIZE, threads, NULL },
-		{ MHD_OPTION_END, 0, NULL },
+	    {MHD_OPTION_THREAD_POOL_SIZE, threads, NULL},
+	    {MHD_OPTION_END, 0, NULL},
 	};
 
 	if (threads < 2)
 		pool[0].option = MHD_OPTION_END;
 	return MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, listener,
-	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
-	    MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	    MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL,
-	    MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, listener,
-	    MHD_OPTION_CONNECTION_LIMIT, connections,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT_BYTES,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-	    MHD_OPTION_ARRAY, pool,
+	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL,
+	    MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, listener, MHD_OPTION_CONNECTION_LIMIT,
+	    connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT_BYTES,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, pool,
 	    MHD_OPTION_END);
 }
 
@@ -230,13 +232,14 @@ start_listener(struct ctx *ctx, struct http_listener *listener, const struct lis
 
 	if (!listen_open(ctx, needs->variable, needs->address, &fd, &listener->url))
 		return false;
-	listener->pool = handler_pool_start(listener->server->ctx, needs->handler_threads, exchange_run);
+	listener->pool =
+	    handler_pool_start(listener->server->ctx, needs->handler_threads, exchange_run);
 	listener->daemon = start_daemon(listener, fd, needs->daemon_threads, needs->connections);
 	if (listener->daemon != NULL)
 		return true;
 	(void)close(fd);
-	return fail(ctx, FAIL_CONFIG_INVALID, "%s: the HTTP library does not start on %s", needs->variable,
-	    needs->address);
+	return fail(ctx, FAIL_CONFIG_INVALID, "%s: the HTTP library does not start on %s",
+	    needs->variable, needs->address);
 }
 
 /* At least one, and what libmicrohttpd can share among its threads. */
@@ -251,25 +254,25 @@ http_start(struct ctx *ctx, struct http_server *server)
 {
 	const struct config *config = server->app->config;
 	struct listener_needs api = {
-		.variable = "LOADSTAR_LISTEN",
-		.address = config->listen,
-		.daemon_threads = DAEMON_THREADS,
-		.connections = (unsigned)at_least(config->http_connections, DAEMON_THREADS),
-		.handler_threads = (int)at_least(config->http_threads, 1),
+	    .variable = "LOADSTAR_LISTEN",
+	    .address = config->listen,
+	    .daemon_threads = DAEMON_THREADS,
+	    .connections = (unsigned)at_least(config->http_connections, DAEMON_THREADS),
+	    .handler_threads = (int)at_least(config->http_threads, 1),
 	};
 	struct listener_needs admin = {
-		.variable = "LOADSTAR_ADMIN_LISTEN",
-		.address = config->admin_listen,
-		.daemon_threads = 1,
-		.connections = ADMIN_CONNECTIONS,
-		.handler_threads = ADMIN_THREADS,
+	    .variable = "LOADSTAR_ADMIN_LISTEN",
+	    .address = config->admin_listen,
+	    .daemon_threads = 1,
+	    .connections = ADMIN_CONNECTIONS,
+	    .handler_threads = ADMIN_THREADS,
 	};
 
 	MHD_set_panic_func(library_panic, NULL);
 	waiters_start(server->waiters);
 	streams_start(server->streams);
 	return (config->admin_listen == NULL || start_listener(ctx, &server->admin, &admin)) &&
-	    start_listener(ctx, &server->api, &api);
+	       start_listener(ctx, &server->api, &api);
 }
 
 const char *
@@ -305,7 +308,7 @@ static void
 wait_for_none(struct http_server *server, const size_t *count, int64_t limit_ms)
 {
 	int64_t until_us = clock_monotonic_us() + limit_ms * 1000;
-	struct timespec until = { until_us / CLOCK_SECOND_US, until_us % CLOCK_SECOND_US * 1000 };
+	struct timespec until = {until_us / CLOCK_SECOND_US, until_us % CLOCK_SECOND_US * 1000};
 	int waited = 0;
 
 	pthread_mutex_lock(&server->lock);
@@ -338,7 +341,9 @@ stop_listener(struct http_listener *listener)
 		(void)close(listener->quiesced_fd);
 	if (listener->pool != NULL)
 		handler_pool_stop(listener->pool);
-	*listener = (struct http_listener){ .server = listener->server, .quiesced_fd = -1, .admin = listener->admin };
+	*listener = (struct http_listener){.server = listener->server,
+	    .quiesced_fd = -1,
+	    .admin = listener->admin};
 }
 
 void

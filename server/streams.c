@@ -17,10 +17,9 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "server/stream_buffer.h"
 
 enum {
-	BUFFER_LIMIT_BYTES = 256 * 1024,
-	ROOM_BYTES = 64 * 1024, /* below the limit less this, a stream is filled again */
 	BLOCK_BYTES = 32 * 1024,
 	PAGE_LINES = 500,
 };
@@ -41,13 +40,11 @@ struct stream {
 	struct MHD_Connection *connection;
 	struct place place;
 	enum stream_format format;
-	char *buffer;            /* NULL when empty */
-	size_t start, length, capacity;
-	bool behind;             /* there may be lines after its place */
-	bool full;               /* a line did not fit: not before the client has read */
+	struct stream_buffer buffer;
+	bool behind; /* there may be lines after its place */
 	bool suspended;
-	bool ended;              /* nothing comes after what is in the buffer */
-	int64_t filled_us;       /* monotonic */
+	bool ended;        /* nothing comes after what is in the buffer */
+	int64_t filled_us; /* monotonic */
 };
 
 struct streams {
@@ -74,56 +71,10 @@ streams_new(struct ctx *ctx, const struct streams_options *options)
 }
 
 static bool
-has_room(const struct stream *stream)
-{
-	return !stream->full && stream->length <= BUFFER_LIMIT_BYTES - ROOM_BYTES;
-}
-
-/* Makes room for more bytes at the end; false when that would cross the limit. A single line may be longer than it. */
-static bool
-reserve(struct stream *stream, size_t more)
-{
-	size_t needed = stream->length + more;
-	size_t capacity = stream->capacity > 0 ? stream->capacity : BLOCK_BYTES;
-
-	if (needed > BUFFER_LIMIT_BYTES && stream->length > 0)
-		return false;
-	if (stream->start > 0)
-		memmove(stream->buffer, stream->buffer + stream->start, stream->length);
-	stream->start = 0;
-	while (capacity < needed)
-		capacity *= 2;
-	if (capacity != stream->capacity) {
-		stream->buffer = realloc(stream->buffer, capacity);
-		ASSERT(stream->buffer != NULL);
-		stream->capacity = capacity;
-	}
-	return true;
-}
-
-static void
-drop_buffer(struct stream *stream)
-{
-	free(stream->buffer);
-	stream->buffer = NULL;
-	stream->start = stream->length = stream->capacity = 0;
-}
-
-static bool
 append(struct stream *stream, const char *head, const char *body, const char *tail)
 {
-	const char *parts[] = { head, body, tail };
-	size_t more = strlen(head) + strlen(body) + strlen(tail);
-
-	stream->full = !reserve(stream, more);
-	if (stream->full)
+	if (!stream_buffer_add(&stream->buffer, head, body, tail))
 		return false;
-	for (size_t i = 0; i < LENGTH_OF(parts); i++) {
-		size_t length = strlen(parts[i]);
-
-		memcpy(stream->buffer + stream->length, parts[i], length);
-		stream->length += length;
-	}
 	stream->filled_us = clock_monotonic_us();
 	return true;
 }
@@ -141,7 +92,7 @@ append_line(struct stream *stream, int64_t id, const char *line)
 static void
 resume(struct stream *stream)
 {
-	if (!stream->suspended || (stream->length == 0 && !stream->ended))
+	if (!stream->suspended || (stream->buffer.length == 0 && !stream->ended))
 		return;
 	stream->suspended = false;
 	MHD_resume_connection(stream->connection);
@@ -157,15 +108,9 @@ read_stream(void *arg, uint64_t position, char *bytes, size_t most)
 
 	(void)position;
 	pthread_mutex_lock(&streams->lock);
-	if (stream->length > 0) {
-		given = (ssize_t)(stream->length < most ? stream->length : most);
-		memcpy(bytes, stream->buffer + stream->start, (size_t)given);
-		stream->start += (size_t)given;
-		stream->length -= (size_t)given;
-		stream->full = stream->full && stream->length > BUFFER_LIMIT_BYTES / 2;
-		if (stream->length == 0)
-			drop_buffer(stream);
-		if (stream->behind && has_room(stream))
+	if (stream->buffer.length > 0) {
+		given = (ssize_t)stream_buffer_take(&stream->buffer, bytes, most);
+		if (stream->behind && stream_buffer_has_room(&stream->buffer))
 			pthread_cond_signal(&streams->changed);
 	} else if (stream->ended) {
 		given = MHD_CONTENT_READER_END_OF_STREAM;
@@ -188,7 +133,7 @@ close_stream(void *arg)
 	if (stream->next != NULL)
 		stream->next->link = stream->link;
 	pthread_mutex_unlock(&streams->lock);
-	drop_buffer(stream);
+	stream_buffer_free(&stream->buffer);
 	free(stream);
 }
 
@@ -196,8 +141,10 @@ static void
 set_place(struct place *place, const struct reply *reply)
 {
 	(void)snprintf(place->run_id, sizeof(place->run_id), "%s", reply->run_id);
-	(void)snprintf(place->step_id, sizeof(place->step_id), "%s", reply->step_id != NULL ? reply->step_id : "");
-	(void)snprintf(place->level, sizeof(place->level), "%s", reply->level != NULL ? reply->level : "");
+	(void)snprintf(place->step_id, sizeof(place->step_id), "%s",
+	    reply->step_id != NULL ? reply->step_id : "");
+	(void)snprintf(place->level, sizeof(place->level), "%s",
+	    reply->level != NULL ? reply->level : "");
 	place->after = reply->after;
 }
 
@@ -213,7 +160,8 @@ streams_open(struct streams *streams, struct MHD_Connection *connection, const s
 	stream->format = reply->format;
 	set_place(&stream->place, reply);
 	stream->filled_us = clock_monotonic_us();
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, close_stream);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream,
+	    stream, close_stream);
 	ASSERT(response != NULL);
 	pthread_mutex_lock(&streams->lock);
 	stream->behind = true;
@@ -250,7 +198,8 @@ next_to_fill(const struct streams *streams)
 {
 	struct stream *stream = streams->first;
 
-	while (stream != NULL && (!stream->behind || stream->ended || !has_room(stream)))
+	while (stream != NULL &&
+	       (!stream->behind || stream->ended || !stream_buffer_has_room(&stream->buffer)))
 		stream = stream->next;
 	return stream;
 }
@@ -258,8 +207,10 @@ next_to_fill(const struct streams *streams)
 static bool
 stands_at(const struct stream *stream, const struct place *place)
 {
-	return stream->place.after == place->after && strcmp(stream->place.run_id, place->run_id) == 0 &&
-	    strcmp(stream->place.step_id, place->step_id) == 0 && strcmp(stream->place.level, place->level) == 0;
+	return stream->place.after == place->after &&
+	       strcmp(stream->place.run_id, place->run_id) == 0 &&
+	       strcmp(stream->place.step_id, place->step_id) == 0 &&
+	       strcmp(stream->place.level, place->level) == 0;
 }
 
 static void
@@ -271,14 +222,15 @@ set_behind(struct streams *streams, const struct place *place, bool behind)
 }
 
 static bool
-fetch(struct streams *streams, struct ctx *ctx, const struct place *place, struct log_lines *lines, bool *final)
+fetch(struct streams *streams, struct ctx *ctx, const struct place *place, struct log_lines *lines,
+    bool *final)
 {
 	struct log_filter filter = {
-		.run_id = place->run_id,
-		.after = place->after,
-		.level = place->level[0] != '\0' ? place->level : NULL,
-		.step_id = place->step_id[0] != '\0' ? place->step_id : NULL,
-		.limit = PAGE_LINES,
+	    .run_id = place->run_id,
+	    .after = place->after,
+	    .level = place->level[0] != '\0' ? place->level : NULL,
+	    .step_id = place->step_id[0] != '\0' ? place->step_id : NULL,
+	    .limit = PAGE_LINES,
 	};
 
 	if (streams->options.lines(ctx, streams->options.arg, &filter, lines, final))
@@ -297,7 +249,8 @@ fill(struct stream *stream, const struct log_lines *lines, bool final)
 	if (taken < lines->count || lines->more) {
 		stream->behind = true;
 	} else if (final) {
-		stream->ended = stream->format != STREAM_SSE || append(stream, "event: end\n", "data: {}", "\n\n");
+		stream->ended = stream->format != STREAM_SSE ||
+				append(stream, "event: end\n", "data: {}", "\n\n");
 		stream->behind = !stream->ended;
 	}
 	resume(stream);
@@ -309,7 +262,7 @@ pump_one(struct streams *streams, const struct stream *first)
 {
 	struct ctx *ctx = ctx_new("log streams", 0);
 	struct place place = first->place;
-	struct log_lines lines = { 0 };
+	struct log_lines lines = {0};
 	bool final = false, ok;
 
 	set_behind(streams, &place, false);
@@ -331,8 +284,9 @@ tick(struct streams *streams)
 
 	for (struct stream *s = streams->first; s != NULL; s = s->next) {
 		s->behind = !s->ended;
-		if (s->length == 0 && !s->ended && now_us - s->filled_us >= KEEPALIVE_US)
-			(void)append(s, s->format == STREAM_SSE ? ":" : "", s->format == STREAM_SSE ? "\n" : "", "\n");
+		if (s->buffer.length == 0 && !s->ended && now_us - s->filled_us >= KEEPALIVE_US)
+			(void)append(s, s->format == STREAM_SSE ? ":" : "",
+			    s->format == STREAM_SSE ? "\n" : "", "\n");
 		resume(s);
 	}
 }
@@ -347,7 +301,8 @@ run_pump(void *arg)
 	pthread_mutex_lock(&streams->lock);
 	while (!streams->stopping) {
 		struct stream *stream = asks ? next_to_fill(streams) : NULL;
-		struct timespec until = { tick_us / CLOCK_SECOND_US, tick_us % CLOCK_SECOND_US * 1000 };
+		struct timespec until = {tick_us / CLOCK_SECOND_US,
+		    tick_us % CLOCK_SECOND_US * 1000};
 
 		if (clock_monotonic_us() >= tick_us) {
 			tick(streams);

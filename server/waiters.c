@@ -16,8 +16,8 @@ struct waiters {
 	pthread_cond_t changed;
 	struct waiter *buckets[BUCKETS]; /* by run */
 	size_t count;
-	uint64_t changes;                /* calls of waiters_changed so far */
-	bool work;                       /* a waiter is marked changed */
+	uint64_t changes; /* calls of waiters_changed so far */
+	bool work;        /* a waiter is marked changed */
 	bool draining;
 	bool stopping;
 	bool started;
@@ -59,7 +59,8 @@ insert(struct waiters *waiters, struct waiter *waiter)
 }
 
 void
-waiters_add(struct waiters *waiters, struct waiter *waiter, const char *run_id, const char *etag, int64_t wait_ms)
+waiters_add(struct waiters *waiters, struct waiter *waiter, const char *run_id, const char *etag,
+    int64_t wait_ms)
 {
 	(void)snprintf(waiter->run_id, sizeof(waiter->run_id), "%s", run_id);
 	(void)snprintf(waiter->etag, sizeof(waiter->etag), "%s", etag);
@@ -100,7 +101,8 @@ take_due(struct waiters *waiters, int64_t now_us)
 		while (*link != NULL) {
 			struct waiter *waiter = *link;
 
-			if (!waiter->changed && !waiters->draining && waiter->deadline_us > now_us) {
+			if (!waiter->changed && !waiters->draining &&
+			    waiter->deadline_us > now_us) {
 				link = &waiter->next;
 				continue;
 			}
@@ -132,7 +134,8 @@ wait_for_work(struct waiters *waiters)
 
 /* Answers a waiter whose run differs or whose time is over; false: it goes on waiting. */
 static bool
-settle(struct waiters *waiters, struct waiter *waiter, const struct board_page *page, int64_t now_us, bool draining)
+settle(struct waiters *waiters, struct waiter *waiter, const struct board_page *page,
+    int64_t now_us, bool draining)
 {
 	if (page != NULL && strcmp(page->etag, waiter->etag) != 0)
 		waiters->options.answer(waiter, page);

@@ -60,7 +60,8 @@ fake_page(struct ctx *ctx, struct app *app, const char *run_id)
 }
 
 static bool
-fake_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter, struct log_lines *lines, bool *final)
+fake_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter,
+    struct log_lines *lines, bool *final)
 {
 	int64_t count;
 
@@ -69,7 +70,8 @@ fake_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter, st
 	count = atomic_load(&line_count);
 	lines->lines = ctx_alloc_array(ctx, (size_t)filter->limit, sizeof(*lines->lines));
 	lines->ids = ctx_alloc_array(ctx, (size_t)filter->limit, sizeof(*lines->ids));
-	for (int64_t id = filter->after + 1; id <= count && (int64_t)lines->count < filter->limit; id++) {
+	for (int64_t id = filter->after + 1; id <= count && (int64_t)lines->count < filter->limit;
+	     id++) {
 		lines->ids[lines->count] = id;
 		lines->lines[lines->count++] = ctx_printf(ctx, "{\"id\":%lld}", (long long)id);
 	}
@@ -83,22 +85,22 @@ fake_answer(struct ctx *ctx, struct app *app, struct request *request, struct re
 	const char *after = request_query(request, "after");
 
 	(void)app;
-	*reply = (struct reply){ .route = "/fake" };
+	*reply = (struct reply){.route = "/fake"};
 	if (strcmp(request->path, "/wait") == 0) {
 		*reply = (struct reply){
-			.kind = REPLY_WAIT,
-			.run_id = RUN,
-			.wait_ms = request_query(request, "short") != NULL ? 300 : 50000,
-			.etag = ctx_printf(ctx, "%s", request_header(request, "If-None-Match")),
+		    .kind = REPLY_WAIT,
+		    .run_id = RUN,
+		    .wait_ms = request_query(request, "short") != NULL ? 300 : 50000,
+		    .etag = ctx_printf(ctx, "%s", request_header(request, "If-None-Match")),
 		};
 	} else if (strcmp(request->path, "/stream") == 0) {
 		*reply = (struct reply){
-			.kind = REPLY_STREAM,
-			.status = 200,
-			.run_id = RUN,
-			.after = after != NULL ? atoll(after) : 0,
-			.format = request_query(request, "sse") != NULL ? STREAM_SSE : STREAM_NDJSON,
-			.content_type = "application/x-ndjson",
+		    .kind = REPLY_STREAM,
+		    .status = 200,
+		    .run_id = RUN,
+		    .after = after != NULL ? atoll(after) : 0,
+		    .format = request_query(request, "sse") != NULL ? STREAM_SSE : STREAM_NDJSON,
+		    .content_type = "application/x-ndjson",
 		};
 	} else if (strcmp(request->path, "/slow") == 0) {
 		clock_sleep_ms(300);
@@ -108,11 +110,12 @@ fake_answer(struct ctx *ctx, struct app *app, struct request *request, struct re
 		reply_problem(ctx, request, reply);
 	} else {
 		(void)reply_text(reply, 200, "text/plain",
-		    ctx_printf(ctx, "%s %s %zu", http_method_name(request->method), request->path, request->body_length));
+		    ctx_printf(ctx, "%s %s %zu", http_method_name(request->method), request->path,
+			request->body_length));
 	}
 }
 
-static const struct http_backend fake = { fake_answer, fake_page, fake_lines };
+static const struct http_backend fake = {fake_answer, fake_page, fake_lines};
 
 static int
 start(void **state)
@@ -125,11 +128,11 @@ start(void **state)
 	atomic_store(&finished, false);
 	fixture->ctx = ctx;
 	fixture->config = (struct config){
-		.listen = "127.0.0.1:0",
-		.admin_listen = "127.0.0.1:0",
-		.http_threads = 4,
-		.http_connections = 2048,
-		.http_body_bytes = BODY_LIMIT,
+	    .listen = "127.0.0.1:0",
+	    .admin_listen = "127.0.0.1:0",
+	    .http_threads = 4,
+	    .http_connections = 2048,
+	    .http_body_bytes = BODY_LIMIT,
 	};
 	fixture->app.config = &fixture->config;
 	fixture->server = http_new_with(ctx, &fixture->app, &fake);
@@ -153,8 +156,8 @@ stop(void **state)
 static int
 connect_to(int port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	struct timeval limit = { .tv_sec = 20 };
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct timeval limit = {.tv_sec = 20};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -231,7 +234,8 @@ keeps_alive_and_pipelines(void **state)
 	assert_non_null(strstr(answer, "X-Content-Type-Options: nosniff"));
 	assert_non_null(strstr(answer, "Cache-Control: no-store"));
 	assert_non_null(strstr(answer, "X-Request-Id: "));
-	send_text(fd, "POST /four HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+	send_text(fd, "POST /four HTTP/1.1\r\n" HOST
+		      "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
 	assert_non_null(strstr(read_until(fixture->ctx, fd, "POST /four 5"), "POST /four 5"));
 	(void)close(fd);
 }
@@ -243,22 +247,25 @@ refuses_what_can_be_read_in_two_ways(void **state)
 		const char *request;
 		int status;
 	} cases[] = {
-		{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
-		{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400 },
-		{ "POST / HTTP/1.1\r\n" HOST "Content-Length : 3\r\n\r\nabc", 400 },
-		{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501 },
-		{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501 },
-		{ "GET / HTTP/1.1\r\n" HOST HOST "\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "Authorization: a\r\nAuthorization: b\r\n\r\n", 400 },
-		{ "GET /a%00b HTTP/1.1\r\n" HOST "\r\n", 400 },
-		{ "GET /a%2fb HTTP/1.1\r\n" HOST "\r\n", 400 },
-		{ "GET /a/../b HTTP/1.1\r\n" HOST "\r\n", 400 },
-		{ "GET /a/%2e%2E/b HTTP/1.1\r\n" HOST "\r\n", 400 },
-		{ "GET http://evil/x HTTP/1.1\r\n" HOST "\r\n", 400 },
-		{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n", 413 },
-		{ "BREW / HTTP/1.1\r\n" HOST "\r\n", 501 },
-		{ "DELETE /v1/runs HTTP/1.1\r\n" HOST "\r\n", 405 },
-		{ "DELETE /nowhere HTTP/1.1\r\n" HOST "\r\n", 404 },
+	    {"POST / HTTP/1.1\r\n" HOST
+	     "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		400},
+	    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400},
+	    {"POST / HTTP/1.1\r\n" HOST "Content-Length : 3\r\n\r\nabc", 400},
+	    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
+	    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501},
+	    {"GET / HTTP/1.1\r\n" HOST HOST "\r\n", 400},
+	    {"GET / HTTP/1.1\r\n" HOST "Authorization: a\r\nAuthorization: b\r\n\r\n", 400},
+	    {"GET /a%00b HTTP/1.1\r\n" HOST "\r\n", 400},
+	    {"GET /a%2fb HTTP/1.1\r\n" HOST "\r\n", 400},
+	    {"GET /a/../b HTTP/1.1\r\n" HOST "\r\n", 400},
+	    {"GET /a/%2e%2E/b HTTP/1.1\r\n" HOST "\r\n", 400},
+	    {"GET http://evil/x HTTP/1.1\r\n" HOST "\r\n", 400},
+	    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n",
+		413},
+	    {"BREW / HTTP/1.1\r\n" HOST "\r\n", 501},
+	    {"DELETE /v1/runs HTTP/1.1\r\n" HOST "\r\n", 405},
+	    {"DELETE /nowhere HTTP/1.1\r\n" HOST "\r\n", 404},
 	};
 	struct fixture *fixture = *state;
 
@@ -268,7 +275,8 @@ refuses_what_can_be_read_in_two_ways(void **state)
 		assert_status(answer, cases[i].status);
 		assert_non_null(strstr(answer, "application/problem+json"));
 		assert_non_null(strstr(answer, "Connection: close"));
-		assert_null(strstr(strstr(answer, "\r\n\r\n"), "HTTP/1.1")); /* one answer, no second request */
+		assert_null(strstr(strstr(answer, "\r\n\r\n"),
+		    "HTTP/1.1")); /* one answer, no second request */
 	}
 }
 
@@ -298,17 +306,26 @@ wrong_queries_are_400(void **state)
 {
 	struct fixture *fixture = *state;
 
-	assert_status(exchange_text(fixture, fixture->port, "GET /a?b=%ff HTTP/1.1\r\n" HOST CLOSE "\r\n"), 400);
-	assert_status(exchange_text(fixture, fixture->port, "GET /a?b=%zz HTTP/1.1\r\n" HOST CLOSE "\r\n"), 400);
-	assert_status(exchange_text(fixture, fixture->port, "GET /a?b=%00 HTTP/1.1\r\n" HOST CLOSE "\r\n"), 400);
-	assert_status(exchange_text(fixture, fixture->port, "GET /a?b=c+d&e HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
+	assert_status(exchange_text(fixture, fixture->port,
+			  "GET /a?b=%ff HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+	    400);
+	assert_status(exchange_text(fixture, fixture->port,
+			  "GET /a?b=%zz HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+	    400);
+	assert_status(exchange_text(fixture, fixture->port,
+			  "GET /a?b=%00 HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+	    400);
+	assert_status(exchange_text(fixture, fixture->port,
+			  "GET /a?b=c+d&e HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+	    200);
 }
 
 static void
 tells_no_insides(void **state)
 {
 	struct fixture *fixture = *state;
-	char *answer = exchange_text(fixture, fixture->port, "GET /broken HTTP/1.1\r\n" HOST CLOSE "\r\n");
+	char *answer =
+	    exchange_text(fixture, fixture->port, "GET /broken HTTP/1.1\r\n" HOST CLOSE "\r\n");
 
 	assert_status(answer, 500);
 	assert_null(strstr(answer, "secret detail"));
@@ -318,7 +335,8 @@ static void
 head_has_no_body(void **state)
 {
 	struct fixture *fixture = *state;
-	char *answer = exchange_text(fixture, fixture->port, "HEAD /x HTTP/1.1\r\n" HOST CLOSE "\r\n");
+	char *answer =
+	    exchange_text(fixture, fixture->port, "HEAD /x HTTP/1.1\r\n" HOST CLOSE "\r\n");
 
 	assert_status(answer, 200);
 	assert_non_null(strstr(answer, "Content-Length: 9"));
@@ -331,8 +349,10 @@ the_admin_listener_serves_probes_alone(void **state)
 	struct fixture *fixture = *state;
 	int port = atoi(strrchr(http_admin_url(fixture->server), ':') + 1);
 
-	assert_status(exchange_text(fixture, port, "GET /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
-	assert_status(exchange_text(fixture, port, "GET /v1/runs HTTP/1.1\r\n" HOST CLOSE "\r\n"), 404);
+	assert_status(exchange_text(fixture, port, "GET /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+	    200);
+	assert_status(exchange_text(fixture, port, "GET /v1/runs HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+	    404);
 }
 
 #define WAIT "GET /wait HTTP/1.1\r\n" HOST "If-None-Match: \"1\"\r\n\r\n"
@@ -382,7 +402,7 @@ a_change_before_the_wait_is_not_missed(void **state)
 
 	atomic_store(&version, 7);
 	assert_status(exchange_text(fixture, fixture->port,
-	                  "GET /wait HTTP/1.1\r\n" HOST CLOSE "If-None-Match: \"1\"\r\n\r\n"),
+			  "GET /wait HTTP/1.1\r\n" HOST CLOSE "If-None-Match: \"1\"\r\n\r\n"),
 	    200);
 }
 
@@ -395,8 +415,10 @@ streams_follow_and_end(void **state)
 
 	send_text(plain, "GET /stream HTTP/1.1\r\n" HOST CLOSE "\r\n");
 	send_text(events, "GET /stream?sse&after=2 HTTP/1.1\r\n" HOST CLOSE "\r\n");
-	assert_non_null(strstr(read_until(fixture->ctx, plain, "{\"id\":3}"), "{\"id\":1}\n{\"id\":2}\n"));
-	assert_non_null(strstr(read_until(fixture->ctx, events, "{\"id\":3}"), "id: 3\nevent: log\ndata: "));
+	assert_non_null(
+	    strstr(read_until(fixture->ctx, plain, "{\"id\":3}"), "{\"id\":1}\n{\"id\":2}\n"));
+	assert_non_null(
+	    strstr(read_until(fixture->ctx, events, "{\"id\":3}"), "id: 3\nevent: log\ndata: "));
 	atomic_store(&line_count, 20000);
 	atomic_store(&finished, true);
 	http_run_changed(fixture->server, RUN);
@@ -422,7 +444,8 @@ a_slow_client_stops_nobody(void **state)
 	atomic_store(&finished, true);
 	send_text(slow, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
 	send_text(half, "GET /half HTTP/1.1\r\nHo");
-	answer = exchange_text(fixture, fixture->port, "GET /stream?after=199990 HTTP/1.1\r\n" HOST CLOSE "\r\n");
+	answer = exchange_text(fixture, fixture->port,
+	    "GET /stream?after=199990 HTTP/1.1\r\n" HOST CLOSE "\r\n");
 	assert_non_null(strstr(answer, "{\"id\":200000}"));
 	(void)close(slow);
 	(void)close(half);
@@ -442,7 +465,9 @@ clients_that_leave_are_forgotten(void **state)
 	atomic_store(&version, 2);
 	atomic_store(&finished, true);
 	http_run_changed(fixture->server, RUN);
-	assert_status(exchange_text(fixture, fixture->port, "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
+	assert_status(exchange_text(fixture, fixture->port,
+			  "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n"),
+	    200);
 }
 
 /* The library aborts when it is stopped with a suspended connection: http_stop must not let that happen. */
@@ -462,13 +487,15 @@ stops_with_everything_suspended(void **state)
 	send_text(slow, "GET /slow HTTP/1.1\r\n" HOST "\r\n");
 	(void)exchange_text(fixture, fixture->port, "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n");
 	http_stop(fixture->server);
-	assert_non_null(strstr(read_until(fixture->ctx, slow, NULL), "slow")); /* answered, not cut off */
+	assert_non_null(
+	    strstr(read_until(fixture->ctx, slow, NULL), "slow")); /* answered, not cut off */
 	for (int i = 0; i < 50; i++) {
 		char *answer = read_until(fixture->ctx, waiting[i], NULL);
 
 		assert_status(answer, 304);
 		assert_non_null(strstr(answer, "Connection: close"));
-		assert_true(text_ends_with(read_until(fixture->ctx, following[i], NULL), "0\r\n\r\n"));
+		assert_true(
+		    text_ends_with(read_until(fixture->ctx, following[i], NULL), "0\r\n\r\n"));
 		(void)close(waiting[i]);
 		(void)close(following[i]);
 	}
@@ -479,20 +506,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(keeps_alive_and_pipelines, start, stop),
-		cmocka_unit_test_setup_teardown(refuses_what_can_be_read_in_two_ways, start, stop),
-		cmocka_unit_test_setup_teardown(answers_413_for_a_chunked_body_over_the_limit, start, stop),
-		cmocka_unit_test_setup_teardown(wrong_queries_are_400, start, stop),
-		cmocka_unit_test_setup_teardown(tells_no_insides, start, stop),
-		cmocka_unit_test_setup_teardown(head_has_no_body, start, stop),
-		cmocka_unit_test_setup_teardown(the_admin_listener_serves_probes_alone, start, stop),
-		cmocka_unit_test_setup_teardown(a_thousand_wait_and_all_hear_of_a_change, start, stop),
-		cmocka_unit_test_setup_teardown(a_wait_ends_at_its_deadline, start, stop),
-		cmocka_unit_test_setup_teardown(a_change_before_the_wait_is_not_missed, start, stop),
-		cmocka_unit_test_setup_teardown(streams_follow_and_end, start, stop),
-		cmocka_unit_test_setup_teardown(a_slow_client_stops_nobody, start, stop),
-		cmocka_unit_test_setup_teardown(clients_that_leave_are_forgotten, start, stop),
-		cmocka_unit_test_setup_teardown(stops_with_everything_suspended, start, stop),
+	    cmocka_unit_test_setup_teardown(keeps_alive_and_pipelines, start, stop),
+	    cmocka_unit_test_setup_teardown(refuses_what_can_be_read_in_two_ways, start, stop),
+	    cmocka_unit_test_setup_teardown(answers_413_for_a_chunked_body_over_the_limit, start,
+		stop),
+	    cmocka_unit_test_setup_teardown(wrong_queries_are_400, start, stop),
+	    cmocka_unit_test_setup_teardown(tells_no_insides, start, stop),
+	    cmocka_unit_test_setup_teardown(head_has_no_body, start, stop),
+	    cmocka_unit_test_setup_teardown(the_admin_listener_serves_probes_alone, start, stop),
+	    cmocka_unit_test_setup_teardown(a_thousand_wait_and_all_hear_of_a_change, start, stop),
+	    cmocka_unit_test_setup_teardown(a_wait_ends_at_its_deadline, start, stop),
+	    cmocka_unit_test_setup_teardown(a_change_before_the_wait_is_not_missed, start, stop),
+	    cmocka_unit_test_setup_teardown(streams_follow_and_end, start, stop),
+	    cmocka_unit_test_setup_teardown(a_slow_client_stops_nobody, start, stop),
+	    cmocka_unit_test_setup_teardown(clients_that_leave_are_forgotten, start, stop),
+	    cmocka_unit_test_setup_teardown(stops_with_everything_suspended, start, stop),
 	};
 	struct rlimit files;
 

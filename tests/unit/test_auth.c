@@ -20,7 +20,7 @@
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define SECOND "second-secret-second-secret-second"
-#define PLAIN  "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
+#define PLAIN "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 
 /* Noon of a day in 2024, in seconds: tokens below say their times around it. */
 static const int64_t NOW_S = 1706702400;
@@ -31,7 +31,7 @@ fixed_now(void *arg)
 	(void)arg;
 	return NOW_S * CLOCK_SECOND_US;
 }
-static const struct clock fixed = { fixed_now, NULL };
+static const struct clock fixed = {fixed_now, NULL};
 
 struct fixture {
 	struct ctx *ctx;
@@ -48,10 +48,10 @@ start(void **state)
 	clock_set(&fixed);
 	f->ctx = ctx;
 	f->config = (struct config){
-		.auth = "jwt",
-		.jwt_secret = secret_make(ctx, SECRET "\n" SECOND "\n"),
-		.jwt_issuer = "https://issuer",
-		.jwt_audience = "loadstar",
+	    .auth = "jwt",
+	    .jwt_secret = secret_make(ctx, SECRET "\n" SECOND "\n"),
+	    .jwt_issuer = "https://issuer",
+	    .jwt_audience = "loadstar",
 	};
 	*state = f;
 	return auth_new(ctx, &f->config, &f->auth) ? 0 : -1;
@@ -69,14 +69,16 @@ stop(void **state)
 
 /* header.payload.signature with an HMAC of the given digest. */
 static char *
-sign(struct ctx *ctx, const EVP_MD *digest, const char *secret, const char *header, const char *payload)
+sign(struct ctx *ctx, const EVP_MD *digest, const char *secret, const char *header,
+    const char *payload)
 {
 	char *head = ctx_printf(ctx, "%s.%s", crypto_base64url(ctx, header, strlen(header)),
 	    crypto_base64url(ctx, payload, strlen(payload)));
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned length = 0;
 
-	assert_non_null(HMAC(digest, secret, (int)strlen(secret), (const unsigned char *)head, strlen(head), mac, &length));
+	assert_non_null(HMAC(digest, secret, (int)strlen(secret), (const unsigned char *)head,
+	    strlen(head), mac, &length));
 	return ctx_printf(ctx, "%s.%s", head, crypto_base64url(ctx, mac, length));
 }
 
@@ -84,7 +86,8 @@ static char *
 claims(struct ctx *ctx, const char *rest)
 {
 	return ctx_printf(ctx,
-	    "{\"sub\":\"dana\",\"scope\":\"runs:read\",\"iss\":\"https://issuer\",\"aud\":\"loadstar\"%s}", rest);
+	    "{\"sub\":\"dana\",\"scope\":\"runs:read\",\"iss\":\"https://issuer\",\"aud\":\"loadstar\"%s}",
+	    rest);
 }
 
 static bool
@@ -106,43 +109,47 @@ good_tokens_get_in(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const good[] = {
-		",\"exp\":1706702401",
-		",\"exp\":1706702375", /* expired 25 s ago: clocks differ */
-		",\"exp\":1706706000,\"nbf\":1706702400,\"iat\":1706702400",
-		",\"exp\":1706706000,\"nbf\":1706702425",
+	    ",\"exp\":1706702401",
+	    ",\"exp\":1706702375", /* expired 25 s ago: clocks differ */
+	    ",\"exp\":1706706000,\"nbf\":1706702400,\"iat\":1706702400",
+	    ",\"exp\":1706706000,\"nbf\":1706702425",
 	};
 
 	for (size_t i = 0; i < LENGTH_OF(good); i++) {
-		assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN, claims(f->ctx, good[i]))));
-		assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECOND, PLAIN, claims(f->ctx, good[i]))));
+		assert_true(
+		    gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN, claims(f->ctx, good[i]))));
+		assert_true(
+		    gets_in(f, sign(f->ctx, EVP_sha256(), SECOND, PLAIN, claims(f->ctx, good[i]))));
 	}
-	assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, "{\"alg\":\"HS256\"}", claims(f->ctx, good[0]))));
-	assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
-	                           "{\"sub\":\"dana\",\"exp\":1706706000,\"iss\":\"https://issuer\","
-	                           "\"aud\":[\"other\",\"loadstar\"]}")));
+	assert_true(gets_in(f,
+	    sign(f->ctx, EVP_sha256(), SECRET, "{\"alg\":\"HS256\"}", claims(f->ctx, good[0]))));
+	assert_true(
+	    gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
+			   "{\"sub\":\"dana\",\"exp\":1706706000,\"iss\":\"https://issuer\","
+			   "\"aud\":[\"other\",\"loadstar\"]}")));
 }
 
 static void
 wrong_claims_stay_out(void **state)
 {
 	static const char *const wrong[] = {
-		"",                                         /* no exp */
-		",\"exp\":\"1706706000\"",                  /* a text */
-		",\"exp\":1706706000.5",                    /* a float */
-		",\"exp\":1706706000.0",
-		",\"exp\":1e12",
-		",\"exp\":true",
-		",\"exp\":null",
-		",\"exp\":-1",
-		",\"exp\":0",
-		",\"exp\":1706702369",                      /* expired */
-		",\"exp\":1706702369,\"exp\":1706706000",   /* duplicate */
-		",\"exp\":1706706000,\"sub\":\"root\"",     /* duplicate */
-		",\"exp\":99999999999999999999",            /* no int64 */
-		",\"exp\":1706706000,\"nbf\":1706702431",   /* not yet */
-		",\"exp\":1706706000,\"nbf\":\"0\"",
-		",\"exp\":1706706000,\"iat\":1706703000",   /* made in the future */
-		",\"exp\":1706706000,\"iat\":1.5",
+	    "",                        /* no exp */
+	    ",\"exp\":\"1706706000\"", /* a text */
+	    ",\"exp\":1706706000.5",   /* a float */
+	    ",\"exp\":1706706000.0",
+	    ",\"exp\":1e12",
+	    ",\"exp\":true",
+	    ",\"exp\":null",
+	    ",\"exp\":-1",
+	    ",\"exp\":0",
+	    ",\"exp\":1706702369",                    /* expired */
+	    ",\"exp\":1706702369,\"exp\":1706706000", /* duplicate */
+	    ",\"exp\":1706706000,\"sub\":\"root\"",   /* duplicate */
+	    ",\"exp\":99999999999999999999",          /* no int64 */
+	    ",\"exp\":1706706000,\"nbf\":1706702431", /* not yet */
+	    ",\"exp\":1706706000,\"nbf\":\"0\"",
+	    ",\"exp\":1706706000,\"iat\":1706703000", /* made in the future */
+	    ",\"exp\":1706706000,\"iat\":1.5",
 	};
 	struct fixture *f = *state;
 
@@ -155,19 +162,19 @@ static void
 wrong_payloads_stay_out(void **state)
 {
 	static const char *const wrong[] = {
-		"{\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}", /* no sub */
-		"{\"sub\":\"\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}",
-		"{\"sub\":7,\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}",
-		"{\"sub\":\"d\",\"exp\":1706706000,\"aud\":\"loadstar\"}",
-		"{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://evil\",\"aud\":\"loadstar\"}",
-		"{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://issuer\"}",
-		"{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":[\"other\"]}",
-		"{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":{\"a\":\"loadstar\"}}",
-		"[]",
-		"null",
-		"\"text\"",
-		"{",
-		"",
+	    "{\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}", /* no sub */
+	    "{\"sub\":\"\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}",
+	    "{\"sub\":7,\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}",
+	    "{\"sub\":\"d\",\"exp\":1706706000,\"aud\":\"loadstar\"}",
+	    "{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://evil\",\"aud\":\"loadstar\"}",
+	    "{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://issuer\"}",
+	    "{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":[\"other\"]}",
+	    "{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":{\"a\":\"loadstar\"}}",
+	    "[]",
+	    "null",
+	    "\"text\"",
+	    "{",
+	    "",
 	};
 	struct fixture *f = *state;
 
@@ -180,24 +187,24 @@ static void
 wrong_headers_stay_out(void **state)
 {
 	static const char *const wrong[] = {
-		"{\"alg\":\"none\"}",
-		"{\"alg\":\"None\"}",
-		"{\"alg\":\"\"}",
-		"{}",
-		"{\"alg\":\"hs256\"}",
-		"{\"alg\":\"HS384\"}",
-		"{\"alg\":\"HS512\"}",
-		"{\"alg\":\"RS256\"}",
-		"{\"alg\":[\"HS256\"]}",
-		"{\"alg\":\"none\",\"alg\":\"HS256\"}",
-		"{\"alg\":\"HS256\",\"alg\":\"none\"}",
-		"{\"alg\":\"HS256\",\"crit\":[\"exp\"]}",
-		"{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"}}",
-		"{\"alg\":\"HS256\",\"jku\":\"https://evil/keys\"}",
-		"{\"alg\":\"HS256\",\"x5u\":\"https://evil/cert\"}",
-		"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
-		"{\"alg\":\"HS256\",\"typ\":7}",
-		"{\"alg\":\"HS256\"",
+	    "{\"alg\":\"none\"}",
+	    "{\"alg\":\"None\"}",
+	    "{\"alg\":\"\"}",
+	    "{}",
+	    "{\"alg\":\"hs256\"}",
+	    "{\"alg\":\"HS384\"}",
+	    "{\"alg\":\"HS512\"}",
+	    "{\"alg\":\"RS256\"}",
+	    "{\"alg\":[\"HS256\"]}",
+	    "{\"alg\":\"none\",\"alg\":\"HS256\"}",
+	    "{\"alg\":\"HS256\",\"alg\":\"none\"}",
+	    "{\"alg\":\"HS256\",\"crit\":[\"exp\"]}",
+	    "{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"}}",
+	    "{\"alg\":\"HS256\",\"jku\":\"https://evil/keys\"}",
+	    "{\"alg\":\"HS256\",\"x5u\":\"https://evil/cert\"}",
+	    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+	    "{\"alg\":\"HS256\",\"typ\":7}",
+	    "{\"alg\":\"HS256\"",
 	};
 	struct fixture *f = *state;
 	char *payload = claims(f->ctx, ",\"exp\":1706706000");
@@ -205,7 +212,8 @@ wrong_headers_stay_out(void **state)
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++)
 		if (gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, wrong[i], payload)))
 			assert_string_equal(wrong[i], "refused");
-	assert_false(gets_in(f, sign(f->ctx, EVP_sha512(), SECRET, "{\"alg\":\"HS512\"}", payload)));
+	assert_false(
+	    gets_in(f, sign(f->ctx, EVP_sha512(), SECRET, "{\"alg\":\"HS512\"}", payload)));
 	assert_false(gets_in(f, sign(f->ctx, EVP_sha512(), SECRET, PLAIN, payload)));
 }
 
@@ -214,11 +222,11 @@ static void
 wrong_keys_stay_out(void **state)
 {
 	static const char *const keys[] = {
-		"another-secret-another-secret-another",
-		"-----BEGIN PUBLIC KEY-----\nMFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAK\n-----END PUBLIC KEY-----\n",
-		SECRET "\n" SECOND "\n",
-		SECRET "\n",
-		"0",
+	    "another-secret-another-secret-another",
+	    "-----BEGIN PUBLIC KEY-----\nMFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAK\n-----END PUBLIC KEY-----\n",
+	    SECRET "\n" SECOND "\n",
+	    SECRET "\n",
+	    "0",
 	};
 	struct fixture *f = *state;
 	char *payload = claims(f->ctx, ",\"exp\":1706706000");
@@ -236,16 +244,21 @@ damaged_tokens_stay_out(void **state)
 	size_t length = strlen(token);
 	char *head = ctx_strndup(ctx, token, (size_t)(strrchr(token, '.') - token));
 	const char *wrong[] = {
-		"", ".", "..", "...", "a.b.c", head,
-		ctx_printf(ctx, "%s.", head),
-		ctx_printf(ctx, "%s=", token),
-		ctx_printf(ctx, "%s.", token),
-		ctx_printf(ctx, "%s.x", token),
-		ctx_printf(ctx, ".%s", token),
-		ctx_printf(ctx, "%s ", token),
-		ctx_printf(ctx, "%s\t", token),
-		ctx_printf(ctx, "%s, %s", token, token),
-		ctx_printf(ctx, "%s.%s", head, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+	    "",
+	    ".",
+	    "..",
+	    "...",
+	    "a.b.c",
+	    head,
+	    ctx_printf(ctx, "%s.", head),
+	    ctx_printf(ctx, "%s=", token),
+	    ctx_printf(ctx, "%s.", token),
+	    ctx_printf(ctx, "%s.x", token),
+	    ctx_printf(ctx, ".%s", token),
+	    ctx_printf(ctx, "%s ", token),
+	    ctx_printf(ctx, "%s\t", token),
+	    ctx_printf(ctx, "%s, %s", token, token),
+	    ctx_printf(ctx, "%s.%s", head, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
 	};
 
 	assert_true(gets_in(f, token));
@@ -268,12 +281,13 @@ long_tokens_and_other_schemes_stay_out(void **state)
 	struct fixture *f = *state;
 	struct principal *who;
 	char *padding = ctx_alloc(f->ctx, 9000);
-	static const char *const wrong[] = { "", "Bearer", "Bearer ", "Basic ZGFuYTpkYW5h", "bearer" };
+	static const char *const wrong[] = {"", "Bearer", "Bearer ", "Basic ZGFuYTpkYW5h",
+	    "bearer"};
 
 	memset(padding, 'x', 8999);
 	assert_false(gets_in(f,
 	    sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
-	        claims(f->ctx, ctx_printf(f->ctx, ",\"exp\":1706706000,\"x\":\"%s\"", padding)))));
+		claims(f->ctx, ctx_printf(f->ctx, ",\"exp\":1706706000,\"x\":\"%s\"", padding)))));
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++) {
 		assert_false(auth_verify(f->ctx, f->auth, wrong[i], &who));
 		fail_clear(f->ctx);
@@ -288,7 +302,8 @@ issued_tokens_get_in(void **state)
 	struct principal *who;
 	char *token;
 
-	assert_true(auth_issue(f->ctx, &f->config.jwt_secret, "dana", NULL, 3600, "https://issuer", "loadstar", &token));
+	assert_true(auth_issue(f->ctx, &f->config.jwt_secret, "dana", NULL, 3600, "https://issuer",
+	    "loadstar", &token));
 	assert_true(auth_verify(f->ctx, f->auth, ctx_printf(f->ctx, "bearer %s", token), &who));
 	assert_string_equal(who->subject, "dana");
 	for (int scope = 0; scope < SCOPE_COUNT; scope++)
@@ -298,11 +313,11 @@ issued_tokens_get_in(void **state)
 static void
 short_secrets_are_refused(void **state)
 {
-	static const char *const wrong[] = { "short", SECRET "\nshort", "", "\n\n" };
+	static const char *const wrong[] = {"short", SECRET "\nshort", "", "\n\n"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++) {
-		struct config config = { .auth = "jwt", .jwt_secret = secret_make(f->ctx, wrong[i]) };
+		struct config config = {.auth = "jwt", .jwt_secret = secret_make(f->ctx, wrong[i])};
 		struct auth *auth;
 
 		assert_false(auth_new(f->ctx, &config, &auth));
@@ -321,29 +336,30 @@ scopes_reach_as_far_as_they_say(void **state)
 		const char *pipeline;
 		bool may;
 	} cases[] = {
-		{ "runs:read", SCOPE_RUNS_READ, NULL, true },
-		{ "runs:read", SCOPE_RUNS_READ, "med", true },
-		{ "runs:read", SCOPE_RUNS_WRITE, "med", false },
-		{ "runs:read:med", SCOPE_RUNS_READ, "med", true },
-		{ "runs:read:med", SCOPE_RUNS_READ, NULL, true },
-		{ "runs:read:med", SCOPE_RUNS_READ, "medrobotics", false },
-		{ "runs:read:medrobotics", SCOPE_RUNS_READ, "med", false },
-		{ "  runs:write   runs:read:med ", SCOPE_RUNS_READ, "med", true },
-		{ "admin", SCOPE_DATA_READ, "med", true },
-		{ "admin:med", SCOPE_DATA_READ, "med", true },
-		{ "admin:med", SCOPE_DATA_READ, "other", false },
-		{ "administrator", SCOPE_RUNS_READ, "med", false },
-		{ "runs:readx", SCOPE_RUNS_READ, NULL, false },
-		{ "runs:read:", SCOPE_RUNS_READ, NULL, false },
-		{ "", SCOPE_RUNS_READ, NULL, false },
-		{ "runs:read", SCOPE_RUNS_READ, "No Name", false },
+	    {"runs:read", SCOPE_RUNS_READ, NULL, true},
+	    {"runs:read", SCOPE_RUNS_READ, "med", true},
+	    {"runs:read", SCOPE_RUNS_WRITE, "med", false},
+	    {"runs:read:med", SCOPE_RUNS_READ, "med", true},
+	    {"runs:read:med", SCOPE_RUNS_READ, NULL, true},
+	    {"runs:read:med", SCOPE_RUNS_READ, "medrobotics", false},
+	    {"runs:read:medrobotics", SCOPE_RUNS_READ, "med", false},
+	    {"  runs:write   runs:read:med ", SCOPE_RUNS_READ, "med", true},
+	    {"admin", SCOPE_DATA_READ, "med", true},
+	    {"admin:med", SCOPE_DATA_READ, "med", true},
+	    {"admin:med", SCOPE_DATA_READ, "other", false},
+	    {"administrator", SCOPE_RUNS_READ, "med", false},
+	    {"runs:readx", SCOPE_RUNS_READ, NULL, false},
+	    {"runs:read:", SCOPE_RUNS_READ, NULL, false},
+	    {"", SCOPE_RUNS_READ, NULL, false},
+	    {"runs:read", SCOPE_RUNS_READ, "No Name", false},
 	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < LENGTH_OF(cases); i++) {
-		struct principal who = { "dana", cases[i].scopes };
+		struct principal who = {"dana", cases[i].scopes};
 
-		assert_int_equal(auth_may(f->ctx, &who, cases[i].scope, cases[i].pipeline), cases[i].may);
+		assert_int_equal(auth_may(f->ctx, &who, cases[i].scope, cases[i].pipeline),
+		    cases[i].may);
 		fail_clear(f->ctx);
 	}
 }
@@ -352,7 +368,8 @@ static void
 pipelines_of_a_scope(void **state)
 {
 	struct fixture *f = *state;
-	struct principal two = { "d", "runs:read:a runs:write admin:b" }, all = { "d", "runs:read:a runs:read" };
+	struct principal two = {"d", "runs:read:a runs:write admin:b"},
+			 all = {"d", "runs:read:a runs:read"};
 	const char *const *names = auth_pipelines(f->ctx, &two, SCOPE_RUNS_READ);
 
 	assert_string_equal(names[0], "a");
@@ -365,17 +382,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(good_tokens_get_in, start, stop),
-		cmocka_unit_test_setup_teardown(wrong_claims_stay_out, start, stop),
-		cmocka_unit_test_setup_teardown(wrong_payloads_stay_out, start, stop),
-		cmocka_unit_test_setup_teardown(wrong_headers_stay_out, start, stop),
-		cmocka_unit_test_setup_teardown(wrong_keys_stay_out, start, stop),
-		cmocka_unit_test_setup_teardown(damaged_tokens_stay_out, start, stop),
-		cmocka_unit_test_setup_teardown(long_tokens_and_other_schemes_stay_out, start, stop),
-		cmocka_unit_test_setup_teardown(issued_tokens_get_in, start, stop),
-		cmocka_unit_test_setup_teardown(short_secrets_are_refused, start, stop),
-		cmocka_unit_test_setup_teardown(scopes_reach_as_far_as_they_say, start, stop),
-		cmocka_unit_test_setup_teardown(pipelines_of_a_scope, start, stop),
+	    cmocka_unit_test_setup_teardown(good_tokens_get_in, start, stop),
+	    cmocka_unit_test_setup_teardown(wrong_claims_stay_out, start, stop),
+	    cmocka_unit_test_setup_teardown(wrong_payloads_stay_out, start, stop),
+	    cmocka_unit_test_setup_teardown(wrong_headers_stay_out, start, stop),
+	    cmocka_unit_test_setup_teardown(wrong_keys_stay_out, start, stop),
+	    cmocka_unit_test_setup_teardown(damaged_tokens_stay_out, start, stop),
+	    cmocka_unit_test_setup_teardown(long_tokens_and_other_schemes_stay_out, start, stop),
+	    cmocka_unit_test_setup_teardown(issued_tokens_get_in, start, stop),
+	    cmocka_unit_test_setup_teardown(short_secrets_are_refused, start, stop),
+	    cmocka_unit_test_setup_teardown(scopes_reach_as_far_as_they_say, start, stop),
+	    cmocka_unit_test_setup_teardown(pipelines_of_a_scope, start, stop),
 	};
 
 	return cmocka_run_group_tests_name("auth", tests, NULL, NULL);

@@ -28,7 +28,7 @@ stop(void **state)
 static json_t *
 problem_of(struct ctx *ctx, struct reply *reply)
 {
-	struct request request = { .path = "/v1/runs" };
+	struct request request = {.path = "/v1/runs"};
 	json_t *problem;
 
 	reply_problem(ctx, &request, reply);
@@ -42,7 +42,7 @@ static void
 problems_name_every_wrong_field(void **state)
 {
 	struct ctx *ctx = *state;
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 	json_t *problem, *errors;
 
 	(void)fail_field(ctx, "/from", "must be a date");
@@ -54,20 +54,23 @@ problems_name_every_wrong_field(void **state)
 	assert_string_equal(json_string_or(problem, "instance", ""), "/v1/runs");
 	assert_int_equal(json_array_size(errors), 2);
 	assert_string_equal(json_string_or(json_array_get(errors, 0), "pointer", ""), "/from");
-	assert_string_equal(json_string_or(json_array_get(errors, 1), "detail", ""), "there is no table \"x?\"");
+	assert_string_equal(json_string_or(json_array_get(errors, 1), "detail", ""),
+	    "there is no table \"x?\"");
 }
 
 static void
 problems_tell_no_insides(void **state)
 {
-	static const enum fail_code inner[] = { FAIL_INTERNAL, FAIL_SQL_ERROR, FAIL_DATABASE_UNREACHABLE, FAIL_IO };
+	static const enum fail_code inner[] = {FAIL_INTERNAL, FAIL_SQL_ERROR,
+	    FAIL_DATABASE_UNREACHABLE, FAIL_IO};
 	struct ctx *ctx = *state;
 
 	for (size_t i = 0; i < LENGTH_OF(inner); i++) {
-		struct reply reply = { 0 };
+		struct reply reply = {0};
 
 		(void)fail(ctx, inner[i], "db.internal:5432: SELECT secret");
-		assert_null(strstr(json_string_or(problem_of(ctx, &reply), "detail", ""), "secret"));
+		assert_null(
+		    strstr(json_string_or(problem_of(ctx, &reply), "detail", ""), "secret"));
 	}
 }
 
@@ -75,7 +78,11 @@ static void
 problems_keep_what_the_dispatcher_knew(void **state)
 {
 	struct ctx *ctx = *state;
-	struct reply reply = { .allow = "GET", .route = "/x", .etag = "\"1\"", .kind = REPLY_WAIT, .location = "/y" };
+	struct reply reply = {.allow = "GET",
+	    .route = "/x",
+	    .etag = "\"1\"",
+	    .kind = REPLY_WAIT,
+	    .location = "/y"};
 
 	(void)fail(ctx, FAIL_UNAUTHORIZED, "no");
 	reply_problem(ctx, NULL, &reply);
@@ -90,8 +97,9 @@ problems_keep_what_the_dispatcher_knew(void **state)
 static struct request
 with_header(struct http_pair *header, const char *name, const char *value)
 {
-	*header = (struct http_pair){ name, value };
-	return (struct request){ .headers = header, .header_count = 1, .body = "{}", .body_length = 2 };
+	*header = (struct http_pair){name, value};
+	return (
+	    struct request){.headers = header, .header_count = 1, .body = "{}", .body_length = 2};
 }
 
 static void
@@ -101,23 +109,23 @@ accept_headers(void **state)
 		const char *accept;
 		bool accepts, asks;
 	} cases[] = {
-		{ "application/json", true, true },
-		{ "APPLICATION/JSON", true, true },
-		{ "application/json; charset=utf-8", true, true },
-		{ "application/*", true, false },
-		{ "*/*", true, false },
-		{ "text/html, application/json;q=0.5", true, true },
-		{ "text/html,*/*;q=0.1", true, false },
-		{ "application/json;q=0", false, false },
-		{ "application/json; q=0.000, */*", false, false },
-		{ "application/json;q=0.001", true, true },
-		{ "application/jsonx", false, false },
-		{ "text/*", false, false },
-		{ "", false, false },
-		{ ",,;", false, false },
+	    {"application/json", true, true},
+	    {"APPLICATION/JSON", true, true},
+	    {"application/json; charset=utf-8", true, true},
+	    {"application/*", true, false},
+	    {"*/*", true, false},
+	    {"text/html, application/json;q=0.5", true, true},
+	    {"text/html,*/*;q=0.1", true, false},
+	    {"application/json;q=0", false, false},
+	    {"application/json; q=0.000, */*", false, false},
+	    {"application/json;q=0.001", true, true},
+	    {"application/jsonx", false, false},
+	    {"text/*", false, false},
+	    {"", false, false},
+	    {",,;", false, false},
 	};
 	struct http_pair header;
-	struct request none = { 0 };
+	struct request none = {0};
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH_OF(cases); i++) {
@@ -139,14 +147,14 @@ etags(void **state)
 		const char *sent;
 		bool has;
 	} cases[] = {
-		{ "\"a\"", true },
-		{ "W/\"a\"", true },
-		{ "\"b\", \"a\"", true },
-		{ "*", true },
-		{ "\"b\"", false },
-		{ "a", false },
-		{ "", false },
-		{ "\"a", false },
+	    {"\"a\"", true},
+	    {"W/\"a\"", true},
+	    {"\"b\", \"a\"", true},
+	    {"*", true},
+	    {"\"b\"", false},
+	    {"a", false},
+	    {"", false},
+	    {"\"a", false},
 	};
 	struct http_pair header;
 
@@ -161,8 +169,9 @@ etags(void **state)
 static void
 bodies(void **state)
 {
-	static const char *const right[] = { "application/json", "Application/JSON; charset=utf-8" };
-	static const char *const wrong[] = { "text/plain", "application/jsonp", "application/*", "*/*", "" };
+	static const char *const right[] = {"application/json", "Application/JSON; charset=utf-8"};
+	static const char *const wrong[] = {"text/plain", "application/jsonp", "application/*",
+	    "*/*", ""};
 	struct ctx *ctx = *state;
 	struct http_pair header;
 	struct request request;
@@ -191,16 +200,16 @@ idempotency_keys(void **state)
 	static const struct {
 		const char *sent, *key; /* key NULL: refused */
 	} cases[] = {
-		{ "abc", "abc" },
-		{ "\"abc\"", "abc" },
-		{ "\"", "\"" },
-		{ "\"\"", NULL },
-		{ "", NULL },
-		{ "a b", NULL },
-		{ "a\xc3\xa9", NULL },
+	    {"abc", "abc"},
+	    {"\"abc\"", "abc"},
+	    {"\"", "\""},
+	    {"\"\"", NULL},
+	    {"", NULL},
+	    {"a b", NULL},
+	    {"a\xc3\xa9", NULL},
 	};
 	struct ctx *ctx = *state;
-	struct request none = { 0 };
+	struct request none = {0};
 	struct http_pair header;
 	const char *key;
 	char longest[258];
@@ -208,7 +217,8 @@ idempotency_keys(void **state)
 	for (size_t i = 0; i < LENGTH_OF(cases); i++) {
 		struct request request = with_header(&header, "Idempotency-Key", cases[i].sent);
 
-		assert_int_equal(request_idempotency_key(ctx, &request, &key), cases[i].key != NULL);
+		assert_int_equal(request_idempotency_key(ctx, &request, &key),
+		    cases[i].key != NULL);
 		if (cases[i].key != NULL)
 			assert_string_equal(key, cases[i].key);
 		fail_clear(ctx);
@@ -226,13 +236,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(problems_name_every_wrong_field, start, stop),
-		cmocka_unit_test_setup_teardown(problems_tell_no_insides, start, stop),
-		cmocka_unit_test_setup_teardown(problems_keep_what_the_dispatcher_knew, start, stop),
-		cmocka_unit_test_setup_teardown(accept_headers, start, stop),
-		cmocka_unit_test_setup_teardown(etags, start, stop),
-		cmocka_unit_test_setup_teardown(bodies, start, stop),
-		cmocka_unit_test_setup_teardown(idempotency_keys, start, stop),
+	    cmocka_unit_test_setup_teardown(problems_name_every_wrong_field, start, stop),
+	    cmocka_unit_test_setup_teardown(problems_tell_no_insides, start, stop),
+	    cmocka_unit_test_setup_teardown(problems_keep_what_the_dispatcher_knew, start, stop),
+	    cmocka_unit_test_setup_teardown(accept_headers, start, stop),
+	    cmocka_unit_test_setup_teardown(etags, start, stop),
+	    cmocka_unit_test_setup_teardown(bodies, start, stop),
+	    cmocka_unit_test_setup_teardown(idempotency_keys, start, stop),
 	};
 
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);

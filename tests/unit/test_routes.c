@@ -29,7 +29,7 @@ start(void **state)
 	struct fixture *f = ctx_alloc(ctx, sizeof(*f));
 
 	f->ctx = ctx;
-	f->config = (struct config){ .auth = "jwt", .jwt_secret = secret_make(ctx, SECRET) };
+	f->config = (struct config){.auth = "jwt", .jwt_secret = secret_make(ctx, SECRET)};
 	f->app.config = &f->config;
 	*state = f;
 	return auth_new(ctx, &f->config, &f->app.auth) ? 0 : -1;
@@ -48,28 +48,31 @@ ask(struct fixture *f, const char *line, const char *scopes, const char *accept)
 {
 	struct ctx *ctx = f->ctx;
 	struct http_pair headers[4], query[8];
-	struct request request = { .headers = headers, .query = query, .body = "" };
+	struct request request = {.headers = headers, .query = query, .body = ""};
 	const char *space = strchr(line, ' '), *mark = strchr(line, '?');
 	struct reply reply;
 	char *token;
 
 	fail_clear(ctx);
-	assert_true(http_method_find(ctx_strndup(ctx, line, (size_t)(space - line)), &request.method));
-	request.path = mark == NULL ? space + 1 : ctx_strndup(ctx, space + 1, (size_t)(mark - space - 1));
+	assert_true(
+	    http_method_find(ctx_strndup(ctx, line, (size_t)(space - line)), &request.method));
+	request.path =
+	    mark == NULL ? space + 1 : ctx_strndup(ctx, space + 1, (size_t)(mark - space - 1));
 	while (mark != NULL && *mark != '\0') {
 		size_t name = strcspn(++mark, "="), value = strcspn(mark + name + 1, "&");
 
-		query[request.query_count++] = (struct http_pair){ ctx_strndup(ctx, mark, name),
-			ctx_strndup(ctx, mark + name + 1, value) };
+		query[request.query_count++] = (struct http_pair){ctx_strndup(ctx, mark, name),
+		    ctx_strndup(ctx, mark + name + 1, value)};
 		mark += name + 1 + value;
 	}
 	if (scopes != NULL) {
-		assert_true(auth_issue(ctx, &f->config.jwt_secret, "dana", scopes, 60, NULL, NULL, &token));
+		assert_true(
+		    auth_issue(ctx, &f->config.jwt_secret, "dana", scopes, 60, NULL, NULL, &token));
 		headers[request.header_count++] =
-		    (struct http_pair){ "Authorization", ctx_printf(ctx, "Bearer %s", token) };
+		    (struct http_pair){"Authorization", ctx_printf(ctx, "Bearer %s", token)};
 	}
 	if (accept != NULL)
-		headers[request.header_count++] = (struct http_pair){ "accept", accept };
+		headers[request.header_count++] = (struct http_pair){"accept", accept};
 	routes_answer(ctx, &f->app, &request, &reply);
 	return reply;
 }
@@ -84,38 +87,38 @@ refusals(void **state)
 		int status;
 		const char *says;
 	} cases[] = {
-		{ "GET /", NULL, NULL, 404, "not_found" },
-		{ "GET /v1/runs/", "admin", NULL, 404, "not_found" },
-		{ "GET /v1//runs", "admin", NULL, 404, "not_found" },
-		{ "GET /v1/runs/" ID "/steps/x", "admin", NULL, 404, "not_found" },
-		{ "GET /v1/runs/%ff", "admin", NULL, 400, "bad_request" },
-		{ "GET /v1/runs/not-an-id", "admin", NULL, 404, "not_found" },
-		{ "POST /healthz", NULL, NULL, 405, "method_not_allowed" },
-		{ "POST /v1/runs/" ID, "admin", NULL, 405, "method_not_allowed" },
-		{ "GET /v1/runs/" ID "/cancel", "admin", NULL, 405, "method_not_allowed" },
-		{ "GET /v1/runs", NULL, NULL, 401, "unauthorized" },
-		{ "POST /v1/runs", "runs:read", NULL, 403, "runs:write" },
-		{ "GET /v1/runs?frm=x", "admin", NULL, 422, "\"?frm\"" },
-		{ "GET /v1/runs?limit=1&limit=2", "admin", NULL, 422, "is given twice" },
-		{ "GET /v1/runs", "admin", "text/html", 406, "not_acceptable" },
-		{ "GET /v1/runs", "admin", "application/json;q=0", 406, "not_acceptable" },
-		{ "GET /v1/runs", "admin", "application/json;q=0, */*", 406, "not_acceptable" },
-		{ "GET /v1/runs?limit=0", "admin", NULL, 422, "\"?limit\"" },
-		{ "GET /v1/runs?limit=1001", "admin", NULL, 422, "\"?limit\"" },
-		{ "GET /v1/runs?limit=1e2", "admin", NULL, 422, "\"?limit\"" },
-		{ "GET /v1/runs?status=queued,done", "admin", NULL, 422, "done" },
-		{ "GET /v1/runs?type=", "admin", NULL, 422, "\"?type\"" },
-		{ "GET /v1/runs?since=yesterday", "admin", NULL, 422, "\"?since\"" },
-		{ "GET /v1/runs?label=nocolon", "admin", NULL, 422, "\"?label\"" },
-		{ "GET /v1/runs?cursor=%20", "admin", NULL, 422, "\"?cursor\"" },
-		{ "GET /v1/runs?cursor=MTIzfHg", "admin", NULL, 422, "\"?cursor\"" },
-		{ "GET /v1/runs/" ID "?wait=56s", "admin", NULL, 422, "\"?wait\"" },
-		{ "GET /v1/runs/" ID "/logs?after=-1", "admin", NULL, 422, "\"?after\"" },
-		{ "GET /v1/runs/" ID "/logs?level=loud", "admin", NULL, 422, "\"?level\"" },
-		{ "GET /v1/runs/" ID "/steps?status=done", "admin", NULL, 422, "\"?status\"" },
-		{ "POST /v1/runs", "admin", NULL, 415, "unsupported_media_type" },
-		{ "GET /v1/pipelines/Nope", "admin", NULL, 404, "not_found" },
-		{ "GET /v1/pipelines/other", "runs:read:med", NULL, 404, "not_found" },
+	    {"GET /", NULL, NULL, 404, "not_found"},
+	    {"GET /v1/runs/", "admin", NULL, 404, "not_found"},
+	    {"GET /v1//runs", "admin", NULL, 404, "not_found"},
+	    {"GET /v1/runs/" ID "/steps/x", "admin", NULL, 404, "not_found"},
+	    {"GET /v1/runs/%ff", "admin", NULL, 400, "bad_request"},
+	    {"GET /v1/runs/not-an-id", "admin", NULL, 404, "not_found"},
+	    {"POST /healthz", NULL, NULL, 405, "method_not_allowed"},
+	    {"POST /v1/runs/" ID, "admin", NULL, 405, "method_not_allowed"},
+	    {"GET /v1/runs/" ID "/cancel", "admin", NULL, 405, "method_not_allowed"},
+	    {"GET /v1/runs", NULL, NULL, 401, "unauthorized"},
+	    {"POST /v1/runs", "runs:read", NULL, 403, "runs:write"},
+	    {"GET /v1/runs?frm=x", "admin", NULL, 422, "\"?frm\""},
+	    {"GET /v1/runs?limit=1&limit=2", "admin", NULL, 422, "is given twice"},
+	    {"GET /v1/runs", "admin", "text/html", 406, "not_acceptable"},
+	    {"GET /v1/runs", "admin", "application/json;q=0", 406, "not_acceptable"},
+	    {"GET /v1/runs", "admin", "application/json;q=0, */*", 406, "not_acceptable"},
+	    {"GET /v1/runs?limit=0", "admin", NULL, 422, "\"?limit\""},
+	    {"GET /v1/runs?limit=1001", "admin", NULL, 422, "\"?limit\""},
+	    {"GET /v1/runs?limit=1e2", "admin", NULL, 422, "\"?limit\""},
+	    {"GET /v1/runs?status=queued,done", "admin", NULL, 422, "done"},
+	    {"GET /v1/runs?type=", "admin", NULL, 422, "\"?type\""},
+	    {"GET /v1/runs?since=yesterday", "admin", NULL, 422, "\"?since\""},
+	    {"GET /v1/runs?label=nocolon", "admin", NULL, 422, "\"?label\""},
+	    {"GET /v1/runs?cursor=%20", "admin", NULL, 422, "\"?cursor\""},
+	    {"GET /v1/runs?cursor=MTIzfHg", "admin", NULL, 422, "\"?cursor\""},
+	    {"GET /v1/runs/" ID "?wait=56s", "admin", NULL, 422, "\"?wait\""},
+	    {"GET /v1/runs/" ID "/logs?after=-1", "admin", NULL, 422, "\"?after\""},
+	    {"GET /v1/runs/" ID "/logs?level=loud", "admin", NULL, 422, "\"?level\""},
+	    {"GET /v1/runs/" ID "/steps?status=done", "admin", NULL, 422, "\"?status\""},
+	    {"POST /v1/runs", "admin", NULL, 415, "unsupported_media_type"},
+	    {"GET /v1/pipelines/Nope", "admin", NULL, 404, "not_found"},
+	    {"GET /v1/pipelines/other", "runs:read:med", NULL, 404, "not_found"},
 	};
 	struct fixture *f = *state;
 
@@ -184,9 +187,10 @@ static void
 path_values_are_decoded(void **state)
 {
 	struct fixture *f = *state;
-	struct request request = { .method = HTTP_GET };
+	struct request request = {.method = HTTP_GET};
 	const char *allow;
-	const struct route *route = routes_match(f->ctx, HTTP_GET, "/v1/pipelines/m%65d%20x", &request, &allow);
+	const struct route *route =
+	    routes_match(f->ctx, HTTP_GET, "/v1/pipelines/m%65d%20x", &request, &allow);
 
 	assert_string_equal(route->operation, "getPipeline");
 	assert_string_equal(request.path_values[0], "med x");
@@ -202,7 +206,8 @@ every_row_is_whole(void **state)
 		assert_non_null(routes[i].handler);
 		for (size_t k = 0; k < i; k++) {
 			assert_string_not_equal(routes[i].operation, routes[k].operation);
-			assert_false(routes[i].method == routes[k].method && text_equal(routes[i].path, routes[k].path));
+			assert_false(routes[i].method == routes[k].method &&
+				     text_equal(routes[i].path, routes[k].path));
 		}
 	}
 }
@@ -210,9 +215,9 @@ every_row_is_whole(void **state)
 static void
 sane_paths(void **state)
 {
-	static const char *const sane[] = { "/", "/v1/runs", "/a/b%20c", "/...", "/a/..b", "/%41" };
-	static const char *const insane[] = { "", "x", "*", "http://h/x", "/a%00", "/%2F", "/a/%2fb", "/..", "/a/../b",
-		"/./b", "/%2e%2e/x", "/.%2E" };
+	static const char *const sane[] = {"/", "/v1/runs", "/a/b%20c", "/...", "/a/..b", "/%41"};
+	static const char *const insane[] = {"", "x", "*", "http://h/x", "/a%00", "/%2F", "/a/%2fb",
+	    "/..", "/a/../b", "/./b", "/%2e%2e/x", "/.%2E"};
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH_OF(sane); i++)
@@ -224,7 +229,8 @@ sane_paths(void **state)
 static void
 strict_decoding(void **state)
 {
-	static const char *const wrong[] = { "%", "%4", "%zz", "%00", "%0a", "%7f", "%ff", "%c0%af", "%ed%a0%80", "a%g1" };
+	static const char *const wrong[] = {"%", "%4", "%zz", "%00", "%0a", "%7f", "%ff", "%c0%af",
+	    "%ed%a0%80", "a%g1"};
 	struct fixture *f = *state;
 	char *decoded;
 
@@ -241,15 +247,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(refusals, start, stop),
-		cmocka_unit_test_setup_teardown(all_wrong_parameters_are_named, start, stop),
-		cmocka_unit_test_setup_teardown(methods_of_a_path, start, stop),
-		cmocka_unit_test_setup_teardown(public_paths_need_no_token, start, stop),
-		cmocka_unit_test_setup_teardown(routes_are_templates, start, stop),
-		cmocka_unit_test_setup_teardown(path_values_are_decoded, start, stop),
-		cmocka_unit_test_setup_teardown(every_row_is_whole, start, stop),
-		cmocka_unit_test_setup_teardown(sane_paths, start, stop),
-		cmocka_unit_test_setup_teardown(strict_decoding, start, stop),
+	    cmocka_unit_test_setup_teardown(refusals, start, stop),
+	    cmocka_unit_test_setup_teardown(all_wrong_parameters_are_named, start, stop),
+	    cmocka_unit_test_setup_teardown(methods_of_a_path, start, stop),
+	    cmocka_unit_test_setup_teardown(public_paths_need_no_token, start, stop),
+	    cmocka_unit_test_setup_teardown(routes_are_templates, start, stop),
+	    cmocka_unit_test_setup_teardown(path_values_are_decoded, start, stop),
+	    cmocka_unit_test_setup_teardown(every_row_is_whole, start, stop),
+	    cmocka_unit_test_setup_teardown(sane_paths, start, stop),
+	    cmocka_unit_test_setup_teardown(strict_decoding, start, stop),
 	};
 
 	return cmocka_run_group_tests_name("routes", tests, NULL, NULL);
