@@ -56,7 +56,9 @@ struct load_counts {
 bool generate_ddl(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_statements *out)
     MUST_CHECK;
 
-/* The source query with :from, :to and params filled, cut to the declared columns by name. */
+/* The source query with :from, :to and params filled; and cut to the declared columns by name. */
+bool generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us, int64_t to_us,
+    const json_t *params, char **sql) MUST_CHECK;
 bool generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us, int64_t to_us,
     const json_t *params, char **sql) MUST_CHECK;
 

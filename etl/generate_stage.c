@@ -18,19 +18,27 @@ param_value(struct ctx *ctx, const struct spec_param *param, const json_t *param
 }
 
 bool
-generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us, int64_t to_us,
+generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us, int64_t to_us,
     const json_t *params, char **sql)
 {
 	struct template_value *values = ctx_alloc_array(ctx, spec->param_count + 2, sizeof(*values));
 	size_t count = 0;
-	char *query;
 
 	values[count++] = (struct template_value){"from", "timestamp with time zone", clock_format(ctx, from_us)};
 	values[count++] = (struct template_value){"to", "timestamp with time zone", clock_format(ctx, to_us)};
 	for (size_t i = 0; i < spec->param_count; i++)
 		values[count++] = (struct template_value){spec->params[i].name, spec_type_name(ctx, &spec->params[i].type),
 		    param_value(ctx, &spec->params[i], params)};
-	if (!template_fill(ctx, table->query_path, table->query, values, count, &query))
+	return template_fill(ctx, table->query_path, table->query, values, count, sql);
+}
+
+bool
+generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us, int64_t to_us,
+    const json_t *params, char **sql)
+{
+	char *query;
+
+	if (!generate_source(ctx, spec, table, from_us, to_us, params, &query))
 		return false;
 	*sql = ctx_printf(ctx, "SELECT %s\n  FROM (\n%s\n) AS loadstar_source",
 	    sql_list(ctx, names_columns(ctx, table), NULL), query);

@@ -151,6 +151,15 @@ pg_commit(struct ctx *ctx, struct pg *pg)
 	return pg_drain(tmp, pg);
 }
 
+bool
+pg_commit_and_drop(struct ctx *ctx, struct pg *pg)
+{
+	if (!pg_may_send(ctx, pg))
+		return false;
+	pg->committing = true;
+	return sent(ctx, pg, PQsendQuery(pg->conn, "COMMIT")) && pg_flush(ctx, pg) && pg_fail_lost(ctx, pg);
+}
+
 void
 pg_rollback(struct pg *pg)
 {

@@ -70,6 +70,9 @@ bool pg_begin(struct ctx *ctx, struct pg *pg) MUST_CHECK;
 bool pg_commit(struct ctx *ctx, struct pg *pg) MUST_CHECK;
 void pg_rollback(struct pg *pg);
 
+/* For failpoints: sends COMMIT and loses the session at once. Always FAIL_COMMIT_UNKNOWN, as pg_commit would say. */
+bool pg_commit_and_drop(struct ctx *ctx, struct pg *pg) MUST_CHECK;
+
 /* Column names and types of a SELECT, without running it. Types as format_type() spells them. */
 struct pg_column {
 	const char *name;

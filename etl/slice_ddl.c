@@ -1,0 +1,109 @@
+/* slice_ddl: bookkeeping and tables, in one transaction under one lock. */
+#include "base/fail.h"
+#include "base/text.h"
+#include "etl/slice_internal.h"
+
+static bool
+create_bookkeeping(struct ctx *ctx, struct pg *pg)
+{
+	static const char *const statements[] = {"bookkeeping_lock", "bookkeeping_schema", "bookkeeping_control",
+	    "bookkeeping_fence", "bookkeeping_ledger"};
+
+	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++)
+		if (!warehouse_query(ctx, pg, statements[i], PG_NO_PARAMS, NULL))
+			return false;
+	return true;
+}
+
+/* The pipeline's tables are this control database's, in this epoch, or nobody's yet. */
+static bool
+claim_pipeline(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
+{
+	const char *pipeline = job->spec->pipeline, *epoch = text_from_i64(ctx, job->epoch);
+	struct pg_rows rows;
+
+	if (!warehouse_query(ctx, pg, "control_claim", PG_PARAMS(pipeline, job->control_id, epoch), NULL) ||
+	    !warehouse_query(ctx, pg, "control_owner", PG_PARAMS(pipeline), &rows))
+		return false;
+	if (rows.count == 1 && text_equal(pg_value(&rows, 0, 0), job->control_id) && pg_i64(&rows, 0, 1) == job->epoch)
+		return true;
+	return fail(ctx, FAIL_FOREIGN_OWNER, "the tables of %s belong to control database %s, epoch %lld; this one is %s, %lld",
+	    pipeline, rows.count == 1 ? pg_value(&rows, 0, 0) : "?", rows.count == 1 ? (long long)pg_i64(&rows, 0, 1) : 0,
+	    job->control_id, (long long)job->epoch);
+}
+
+/*
+ * A registration above mine is either a step that was claimed after this one (the next attempt has a higher number), or comes from a
+ * sequence that was further than ours is: a control database that was restored. Of another epoch it can only be the latter.
+ */
+static bool
+check_numbers(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
+{
+	const struct spec *spec = job->spec;
+	const char **names = ctx_alloc_array(ctx, spec->table_count + 1, sizeof(*names));
+	struct pg_rows rows;
+	int64_t highest;
+
+	for (size_t i = 0; i < spec->table_count; i++)
+		names[i] = generate_table_name(ctx, spec, spec->tables[i].name);
+	if (!warehouse_query(ctx, pg, "fence_highest", PG_PARAMS(pg_text_array(ctx, names, spec->table_count)), &rows))
+		return false;
+	highest = pg_i64(&rows, 0, 0);
+	if (highest <= job->load_id)
+		return true;
+	return fail(ctx, highest >> 40 > job->epoch ? FAIL_FOREIGN_OWNER : FAIL_SQL_CONFLICT,
+	    "a load of %s is registered as %lld, above %lld: claimed since, or by a control database that was ahead of this one "
+	    "(`loadstar adopt`)",
+	    spec->pipeline, (long long)highest, (long long)job->load_id);
+}
+
+static bool
+is_wanted(const struct spec_table *table, const struct spec_table *const *tables, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (text_equal(table->name, tables[i]->name))
+			return true;
+		for (size_t k = 0; k < tables[i]->lookup_count; k++)
+			if (text_equal(table->name, tables[i]->lookups[k].dimension->name))
+				return true;
+		for (size_t k = 0; k < table->lookup_count; k++)
+			if (text_equal(tables[i]->name, table->lookups[k].dimension->name))
+				return true;
+	}
+	return false;
+}
+
+/* The tables of the run and their neighbours: a fact is resolved by its dimensions, a dimension re-points its facts. */
+static bool
+create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table *const *tables, size_t count)
+{
+	const struct spec *spec = loading->job->spec;
+	struct load_statements statements;
+
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (is_wanted(&spec->tables[i], tables, count) &&
+		    (!generate_ddl(ctx, spec, &spec->tables[i], &statements) || !run_statements(ctx, loading, &statements)))
+			return false;
+	return true;
+}
+
+bool
+slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct spec_table *const *tables, size_t count)
+{
+	CTX_SCOPE(own, ctx);
+	struct slice_outcome outcome;
+	struct loading loading;
+	struct pg *pg;
+
+	loading_init(own, &loading, job, &outcome);
+	if (!open_warehouse(own, job, &loading.warehouse))
+		return false;
+	pg = loading.warehouse;
+	if (pg_begin(own, pg) && create_bookkeeping(own, pg) && claim_pipeline(own, job, pg) && check_numbers(own, job, pg) &&
+	    create_tables(own, &loading, tables, count) && pg_commit(own, pg)) {
+		log_trace(own, &loading, "tables are as declared");
+		return true;
+	}
+	pg_rollback(pg);
+	return false;
+}

@@ -1,0 +1,71 @@
+/* slice_internal: what the files of the slice protocol share. Private to etl/slice*.c. */
+#ifndef ETL_SLICE_INTERNAL_H
+#define ETL_SLICE_INTERNAL_H
+
+#include "etl/slice.h"
+#include "sql/pg.h"
+
+/* One execution of a slice. Texts live in its ctx. */
+struct loading {
+	const struct slice_job *job;
+	struct slice_outcome *outcome;
+	struct pg *warehouse;
+	const char *table;             /* name in ledger, fence and locks: schema.table */
+	const char *from, *to, *load_id;
+	const char *pid, *started;     /* of the session that is registered */
+	const char *snapshot_at;       /* the source's time just before the extraction */
+	json_t *trace;                 /* what was done; logged when no lock is held */
+	int64_t since_us;              /* monotonic: start of the phase being traced */
+};
+
+/* slice_session.c */
+
+/* A statement of sql/warehouse/postgres by its name. */
+const char *warehouse_sql(const char *name);
+bool warehouse_query(struct ctx *ctx, struct pg *pg, const char *name, struct pg_params params, struct pg_rows *rows)
+    MUST_CHECK;
+
+/* application_name of a step's sessions up to the attempt, slash included. */
+char *application_prefix(struct ctx *ctx, const struct step_claim *claim);
+
+/* Sessions of this attempt. */
+bool open_warehouse(struct ctx *ctx, const struct slice_job *job, struct pg **pg) MUST_CHECK;
+bool open_source(struct ctx *ctx, const struct slice_job *job, struct pg **pg) MUST_CHECK;
+
+void loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *job, struct slice_outcome *outcome);
+
+/* False before the first ddl step. */
+bool bookkeeping_exists(struct ctx *ctx, struct pg *pg, bool *exists) MUST_CHECK;
+
+/* OPEN and REVOKE: FAIL_FENCED when a higher registration is there. */
+bool register_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+
+/* The step's ledger row, if it is there: fills the outcome. Under the table's lock this is final. */
+bool find_committed(struct ctx *ctx, struct loading *loading, bool *found) MUST_CHECK;
+
+/* Ends a session and waits until it is gone (30 s, else FAIL_SQL_CONFLICT). pid NULL: nothing to end. */
+bool end_session(struct ctx *ctx, struct pg *pg, const char *pid, const char *started) MUST_CHECK;
+
+/* BEGIN, the table's exclusive lock, is it committed? ROLLBACK. */
+bool read_under_lock(struct ctx *ctx, struct loading *loading, bool *found) MUST_CHECK;
+
+/* slice_stage.c, slice_publish.c */
+bool stage_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+bool publish_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+
+/* slice_statement.c: fills the placeholders, runs, counts, traces. */
+bool fill_statement(struct ctx *ctx, const struct loading *loading, const struct load_statement *statement, char **sql)
+    MUST_CHECK;
+bool run_statements(struct ctx *ctx, struct loading *loading, const struct load_statements *statements) MUST_CHECK;
+
+/* Writes what was traced to the run's log, and forgets it. */
+void log_trace(struct ctx *ctx, struct loading *loading, const char *message);
+void log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level, const char *message, json_t *fields);
+
+/* slice_result.c */
+bool check_laws(struct ctx *ctx, const struct load_counts *counts) MUST_CHECK;
+bool add_count(struct load_counts *counts, const char *field, int64_t value); /* false: no such field */
+json_t *result_to_json(struct ctx *ctx, const struct loading *loading, const char *inputs);
+void result_from_json(const json_t *result, struct slice_outcome *outcome);
+
+#endif

@@ -1,0 +1,186 @@
+/* slice_session: sessions of a slice: opened, registered, ended. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/embed.h"
+#include "base/fail.h"
+#include "base/text.h"
+#include "etl/slice_internal.h"
+
+enum {
+	IDLE_IN_TRANSACTION_MS = 60 * 1000,
+	SESSION_END_MS = 30 * 1000,
+	SESSION_POLL_MS = 20,
+	NAME_PART = 12,
+};
+
+static int
+compare_name(const void *name, const void *file)
+{
+	return strcmp(name, ((const struct embedded_file *)file)->name);
+}
+
+const char *
+warehouse_sql(const char *name)
+{
+	const struct embedded_file *file =
+	    bsearch(name, embedded_warehouse, embedded_warehouse_count, sizeof(*embedded_warehouse), compare_name);
+
+	ASSERT(file != NULL);
+	return file->text;
+}
+
+bool
+warehouse_query(struct ctx *ctx, struct pg *pg, const char *name, struct pg_params params, struct pg_rows *rows)
+{
+	return pg_query(ctx, pg, warehouse_sql(name), params, rows);
+}
+
+static const char *
+tail(const char *id)
+{
+	size_t length = strlen(id);
+
+	return length > NAME_PART ? id + length - NAME_PART : id;
+}
+
+/* Up to the attempt, which slice_end_orphans compares. */
+char *
+application_prefix(struct ctx *ctx, const struct step_claim *claim)
+{
+	return ctx_printf(ctx, "loadstar/%s/%s/", tail(claim->run_id), tail(claim->id));
+}
+
+char *
+slice_application_name(struct ctx *ctx, const struct step_claim *claim, int64_t attempt)
+{
+	return ctx_printf(ctx, "%s%lld", application_prefix(ctx, claim), (long long)attempt);
+}
+
+static bool
+open_connection(struct ctx *ctx, const struct slice_job *job, const char *connection, struct pg_options options,
+    struct pg **pg)
+{
+	const struct spec_timeouts *timeouts = job->table != NULL ? &job->table->timeouts : &job->spec->timeouts;
+	struct secret url;
+
+	options.application_name = slice_application_name(ctx, job->claim, job->claim->attempt);
+	options.time_zone = job->spec->timezone;
+	options.statement_timeout_ms = timeouts->statement_ms;
+	options.lock_timeout_ms = timeouts->lock_ms;
+	options.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS;
+	return config_connection(ctx, job->config, connection, &url) && pg_open(ctx, &url, &options, pg);
+}
+
+/* A load sorts and hashes whole slices; compiling its statements costs more than it gives. */
+bool
+open_warehouse(struct ctx *ctx, const struct slice_job *job, struct pg **pg)
+{
+	return open_connection(ctx, job, job->spec->warehouse, (struct pg_options){.what = "warehouse"}, pg) &&
+	       pg_run(ctx, *pg, "SET work_mem = '64MB'; SET jit = off; SET client_min_messages = warning");
+}
+
+bool
+open_source(struct ctx *ctx, const struct slice_job *job, struct pg **pg)
+{
+	const struct spec_source *source = job->table->source;
+
+	return open_connection(ctx, job, source->connection,
+	    (struct pg_options){.what = ctx_printf(ctx, "source %s", source->name), .read_only = true}, pg);
+}
+
+void
+loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *job, struct slice_outcome *outcome)
+{
+	*outcome = (struct slice_outcome){0};
+	*loading = (struct loading){
+	    .job = job,
+	    .outcome = outcome,
+	    .table = generate_table_name(ctx, job->spec, job->table->name),
+	    .from = clock_format(ctx, job->claim->from_us),
+	    .to = clock_format(ctx, job->claim->to_us),
+	    .load_id = text_from_i64(ctx, job->load_id),
+	    .trace = json_new_array(ctx),
+	    .since_us = clock_monotonic_us(),
+	};
+}
+
+bool
+bookkeeping_exists(struct ctx *ctx, struct pg *pg, bool *exists)
+{
+	struct pg_rows rows;
+
+	if (!warehouse_query(ctx, pg, "bookkeeping_find", PG_NO_PARAMS, &rows))
+		return false;
+	*exists = pg_bool(&rows, 0, 0);
+	return true;
+}
+
+bool
+register_slice(struct ctx *ctx, struct loading *loading)
+{
+	const struct step_claim *claim = loading->job->claim;
+	struct pg_rows rows;
+
+	if (!warehouse_query(ctx, loading->warehouse, "slice_register",
+	        PG_PARAMS(loading->table, claim->slice, claim->scope, loading->from, loading->to, loading->load_id,
+	            claim->id),
+	        &rows))
+		return false;
+	if (rows.count == 0)
+		return fail(ctx, FAIL_FENCED, "a newer attempt than load_id %s is registered for %s %s", loading->load_id,
+		    loading->table, claim->slice);
+	loading->pid = ctx_strdup(ctx, pg_value(&rows, 0, 0));
+	loading->started = ctx_strdup(ctx, pg_value(&rows, 0, 1));
+	return true;
+}
+
+bool
+find_committed(struct ctx *ctx, struct loading *loading, bool *found)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct pg_rows rows;
+
+	if (!warehouse_query(tmp, loading->warehouse, "ledger_find", PG_PARAMS(loading->job->claim->id), &rows))
+		return false;
+	*found = rows.count > 0;
+	if (!*found)
+		return true;
+	*loading->outcome = (struct slice_outcome){.found = true, .committed_us = pg_time_us(&rows, 0, 1)};
+	result_from_json(json_trusted(tmp, pg_value(&rows, 0, 0)), loading->outcome);
+	return true;
+}
+
+bool
+end_session(struct ctx *ctx, struct pg *pg, const char *pid, const char *started)
+{
+	int64_t deadline_us = clock_monotonic_us() + SESSION_END_MS * INT64_C(1000);
+	struct pg_rows rows;
+
+	while (pid != NULL) {
+		CTX_SCOPE(tmp, ctx);
+
+		if (!warehouse_query(tmp, pg, "session_end", PG_PARAMS(pid, started), &rows))
+			return false;
+		if (pg_i64(&rows, 0, 0) == 0)
+			return true;
+		if (clock_monotonic_us() > deadline_us)
+			return fail(ctx, FAIL_SQL_CONFLICT, "warehouse session %s did not end within %d s", pid,
+			    SESSION_END_MS / 1000);
+		clock_sleep_ms(SESSION_POLL_MS);
+	}
+	return true;
+}
+
+bool
+read_under_lock(struct ctx *ctx, struct loading *loading, bool *found)
+{
+	bool ok = pg_begin(ctx, loading->warehouse) &&
+	          warehouse_query(ctx, loading->warehouse, "lock_exclusive", PG_PARAMS(loading->table), NULL) &&
+	          find_committed(ctx, loading, found);
+
+	pg_rollback(loading->warehouse);
+	return ok;
+}
