@@ -106,4 +106,7 @@ bool run_pause(struct ctx *ctx, struct pg *db, const char *id, bool pause,
  * many. */
 bool run_expire_deadlines(struct ctx *ctx, struct pg *db, int64_t *expired) MUST_CHECK;
 
+/* Removes outbox rows that are older than a day. */
+bool run_sweep_outbox(struct ctx *ctx, struct pg *db) MUST_CHECK;
+
 #endif

@@ -184,6 +184,29 @@ expect(struct ctx *ctx, struct pg *db, const char *sql, const char *answer)
 	assert_string_equal(stores_ask(ctx, db, sql), answer);
 }
 
+/* Everything has its end, its number and its line. */
+static void
+expect_tidy(struct ctx *ctx, struct pg *db)
+{
+	expect(ctx, db,
+	    "SELECT count(*) FROM control.step WHERE status IN ('waiting', 'queued', 'running')",
+	    "0");
+	expect(ctx, db, "SELECT count(*) FROM control.attempt WHERE status = 'running'", "0");
+	expect(ctx, db, "SELECT count(*) - count(DISTINCT load_number) FROM control.attempt", "0");
+	expect(ctx, db,
+	    "SELECT count(*) FROM control.run r WHERE steps_done <> steps_total OR steps_done <> "
+	    "(SELECT count(*) FROM control.step s WHERE s.run_id = r.id)",
+	    "0");
+	expect(ctx, db,
+	    "SELECT count(*) FROM (SELECT run_id, max(id) - count(*) AS gaps FROM control.log GROUP BY run_id) l "
+	    "WHERE gaps <> 0",
+	    "0");
+	expect(ctx, db,
+	    ctx_printf(ctx, "SELECT count(*) - %d FROM control.attempt WHERE boot_id <> '%s'",
+		atomic_load(&shared.claimed), STORES_BOOT),
+	    "0");
+}
+
 static void
 test_claims_are_exclusive_and_everything_ends(void **state)
 {
@@ -212,23 +235,7 @@ test_claims_are_exclusive_and_everything_ends(void **state)
 	pthread_join(sweeper, NULL);
 	assert_int_equal(atomic_load(&shared.left), 0);
 	assert_int_equal(atomic_load(&shared.failures), 0);
-	expect(ctx, db,
-	    "SELECT count(*) FROM control.step WHERE status IN ('waiting', 'queued', 'running')",
-	    "0");
-	expect(ctx, db, "SELECT count(*) FROM control.attempt WHERE status = 'running'", "0");
-	expect(ctx, db, "SELECT count(*) - count(DISTINCT load_number) FROM control.attempt", "0");
-	expect(ctx, db,
-	    "SELECT count(*) FROM control.run r WHERE steps_done <> steps_total OR steps_done <> "
-	    "(SELECT count(*) FROM control.step s WHERE s.run_id = r.id)",
-	    "0");
-	expect(ctx, db,
-	    "SELECT count(*) FROM (SELECT run_id, max(id) - count(*) AS gaps FROM control.log GROUP BY run_id) l "
-	    "WHERE gaps <> 0",
-	    "0");
-	expect(ctx, db,
-	    ctx_printf(ctx, "SELECT count(*) - %d FROM control.attempt WHERE boot_id <> '%s'",
-		atomic_load(&shared.claimed), STORES_BOOT),
-	    "0");
+	expect_tidy(ctx, db);
 	ctx_free(ctx);
 }
 
