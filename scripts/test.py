@@ -276,7 +276,7 @@ def fuzz_corpora(phase):
     logs.mkdir(parents=True, exist_ok=True)
     count = Count()
     for source in sources:
-        corpus = ROOT / "tests/fuzz/corpus" / source.stem
+        corpus = ROOT / "tests/fuzz/corpus" / source.stem.removeprefix("fuzz_")
         inputs = [str(corpus)] if corpus.is_dir() else []
         log = logs / f"{source.stem}.log"
         if command([str(ROOT / "build/fuzz/tests/fuzz" / source.stem), "-runs=0", *inputs], 120, log, SANITIZERS):
