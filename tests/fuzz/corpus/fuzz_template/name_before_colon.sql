@@ -1,0 +1,1 @@
+/}, $t$ Ðb$, t "x" :a, E'\':a',=$tSELECzt$ :b $t$,SE.ECT :a:b, a[±:S
