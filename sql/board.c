@@ -284,13 +284,12 @@ board_start(struct pool *pool, board_listener *listener, void *arg)
 void
 board_stop(struct board *board)
 {
-	CTX_SCOPE(tmp, board->ctx);
 	const char **run_ids;
 	size_t count;
 
 	(void)ctx_cancel_set(&board->stop, CANCEL_SHUTDOWN);
 	ASSERT(pthread_join(board->thread, NULL) == 0);
-	board_empty(tmp, board, &run_ids, &count);
+	board_empty(board->ctx, board, &run_ids, &count);
 	(void)pthread_mutex_destroy(&board->lock);
 	ctx_free(board->ctx);
 }
