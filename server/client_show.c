@@ -17,22 +17,25 @@ print_run_row(const json_t *run)
 	int64_t total = json_int_or(progress, "steps_total", -1);
 	char steps[48];
 
-	(void)snprintf(steps, sizeof(steps), "%lld/%lld", (long long)json_int_or(progress, "steps_done", 0),
-	    (long long)(total < 0 ? 0 : total));
-	(void)printf(runs_header, json_string_or(run, "id", ""), json_string_or(run, "pipeline", ""),
-	    json_string_or(run, "type", ""), json_string_or(run, "mode", ""), json_string_or(run, "status", ""), steps,
+	(void)snprintf(steps, sizeof(steps), "%lld/%lld",
+	    (long long)json_int_or(progress, "steps_done", 0), (long long)(total < 0 ? 0 : total));
+	(void)printf(runs_header, json_string_or(run, "id", ""),
+	    json_string_or(run, "pipeline", ""), json_string_or(run, "type", ""),
+	    json_string_or(run, "mode", ""), json_string_or(run, "status", ""), steps,
 	    json_string_or(run, "created_at", ""));
 }
 
-/* A page of a list; follows next_cursor until `limit` items came. path has its query begun ("…?x=y" or "…?"). */
+/* A list; follows next_cursor until `limit` items came. filters: "&name=value…" or "". */
 static bool
-get_items(struct ctx *ctx, const struct client *client, const char *path, int64_t limit, json_t *items)
+get_items(struct ctx *ctx, const struct client *client, const char *path, const char *filters,
+    int64_t limit, json_t *items)
 {
 	const char *cursor = NULL;
 
 	while ((int64_t)json_array_size(items) < limit) {
 		int64_t left = limit - (int64_t)json_array_size(items);
-		char *page_path = ctx_printf(ctx, "%s&limit=%lld%s%s", path, (long long)(left < 1000 ? left : 1000),
+		char *page_path = ctx_printf(ctx, "%s?limit=%lld%s%s%s", path,
+		    (long long)(left < 1000 ? left : 1000), filters,
 		    cursor != NULL ? "&cursor=" : "", cursor != NULL ? cursor : "");
 		json_t *page, *item;
 		size_t i;
@@ -49,44 +52,48 @@ get_items(struct ctx *ctx, const struct client *client, const char *path, int64_
 }
 
 static void
-add_filter(struct text *path, const char *name, const char *value)
+add_filter(struct text *filters, const char *name, const char *value)
 {
 	if (value == NULL)
 		return;
-	text_addf(path, "&%s=", name);
+	text_addf(filters, "&%s=", name);
 	for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
-		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~,:", *p) != NULL)
-			text_add_bytes(path, p, 1);
+		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~,:",
+			*p) != NULL)
+			text_add_bytes(filters, p, 1);
 		else
-			text_addf(path, "%%%02X", *p);
+			text_addf(filters, "%%%02X", *p);
 	}
 }
 
 int
 command_runs(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
-	const char *pipeline = NULL, *type = NULL, *status = NULL, *table = NULL, *label = NULL, *since = NULL;
+	const char *pipeline = NULL, *type = NULL, *status = NULL, *table = NULL, *label = NULL,
+		   *since = NULL;
 	int64_t limit = 20;
 	bool json = false;
-	const struct option options[] = {{"pipeline", OPTION_TEXT, &pipeline}, {"type", OPTION_TEXT, &type},
-	    {"status", OPTION_TEXT, &status}, {"table", OPTION_TEXT, &table}, {"label", OPTION_TEXT, &label},
-	    {"since", OPTION_TEXT, &since}, {"limit", OPTION_COUNT, &limit}, {"json", OPTION_FLAG, &json}, {0}};
+	const struct option options[] = {{"pipeline", OPTION_TEXT, &pipeline},
+	    {"type", OPTION_TEXT, &type}, {"status", OPTION_TEXT, &status},
+	    {"table", OPTION_TEXT, &table}, {"label", OPTION_TEXT, &label},
+	    {"since", OPTION_TEXT, &since}, {"limit", OPTION_COUNT, &limit},
+	    {"json", OPTION_FLAG, &json}, {0}};
 	json_t *items = json_new_array(ctx), *run;
 	struct client client;
-	struct text path;
+	struct text filters;
 	size_t i;
 
-	if (!options_parse(ctx, "runs", options, &argc, argv, 0, 0) || !client_open(ctx, config, json, &client))
+	if (!options_parse(ctx, "runs", options, &argc, argv, 0, 0) ||
+	    !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
-	text_init(&path, ctx);
-	text_add(&path, "/v1/runs?");
-	add_filter(&path, "pipeline", pipeline);
-	add_filter(&path, "type", type);
-	add_filter(&path, "status", status);
-	add_filter(&path, "table", table);
-	add_filter(&path, "label", label);
-	add_filter(&path, "since", since);
-	if (!get_items(ctx, &client, path.data, limit, items))
+	text_init(&filters, ctx);
+	add_filter(&filters, "pipeline", pipeline);
+	add_filter(&filters, "type", type);
+	add_filter(&filters, "status", status);
+	add_filter(&filters, "table", table);
+	add_filter(&filters, "label", label);
+	add_filter(&filters, "since", since);
+	if (!get_items(ctx, &client, "/v1/runs", filters.data, limit, items))
 		return command_fail(ctx);
 	if (json) {
 		client_print_json(ctx, items);
@@ -105,14 +112,17 @@ show_all(struct ctx *ctx, const struct client *client)
 	json_t *pipelines = json_new_array(ctx), *pipeline;
 	size_t i;
 
-	if (!get_items(ctx, client, "/v1/pipelines?", 1000, pipelines))
+	if (!get_items(ctx, client, "/v1/pipelines", "", 1000, pipelines))
 		return command_fail(ctx);
-	(void)printf(runs_header, "LAST RUN", "PIPELINE", "TYPE", "MODE", "STATUS", "STEPS", "CREATED");
+	(void)printf(runs_header, "LAST RUN", "PIPELINE", "TYPE", "MODE", "STATUS", "STEPS",
+	    "CREATED");
 	json_array_foreach(pipelines, i, pipeline) {
-		const char *name = json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", ""));
+		const char *name =
+		    json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", ""));
 		json_t *page;
 
-		if (!client_get(ctx, client, ctx_printf(ctx, "/v1/runs?pipeline=%s&limit=1", name), &page))
+		if (!client_get(ctx, client, ctx_printf(ctx, "/v1/runs?pipeline=%s&limit=1", name),
+			&page))
 			return command_fail(ctx);
 		if (json_array_size(json_object_get(page, "items")) > 0)
 			print_run_row(json_array_get(json_object_get(page, "items"), 0));
@@ -130,7 +140,8 @@ command_status(struct ctx *ctx, struct config *config, int argc, char **argv)
 	struct client client;
 	json_t *run;
 
-	if (!options_parse(ctx, "status", options, &argc, argv, 0, 1) || !client_open(ctx, config, json, &client))
+	if (!options_parse(ctx, "status", options, &argc, argv, 0, 1) ||
+	    !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
 	if (argc == 0)
 		return show_all(ctx, &client);
@@ -147,13 +158,15 @@ static void
 print_step_row(const json_t *step)
 {
 	const json_t *slice = json_object_get(step, "slice"), *rows = json_object_get(step, "rows");
-	const json_t *reason = json_object_get(step, "reason"), *waits = json_object_get(step, "waiting_for");
+	const json_t *reason = json_object_get(step, "reason"),
+		     *waits = json_object_get(step, "waiting_for");
 	const char *from = json_string_or(slice, "from", "");
 
-	(void)printf("%-10s %-20s %-10.10s %-10s %2zu %9lld %9lld %9lld %9lld  %s\n", json_string_or(step, "kind", ""),
-	    json_string_or(step, "table", "-"), from, json_string_or(step, "status", ""),
-	    json_array_size(json_object_get(step, "attempts")), (long long)json_int_or(rows, "read", 0),
-	    (long long)json_int_or(rows, "inserted", 0), (long long)json_int_or(rows, "updated", 0),
+	(void)printf("%-10s %-20s %-10.10s %-10s %2zu %9lld %9lld %9lld %9lld  %s\n",
+	    json_string_or(step, "kind", ""), json_string_or(step, "table", "-"), from,
+	    json_string_or(step, "status", ""), json_array_size(json_object_get(step, "attempts")),
+	    (long long)json_int_or(rows, "read", 0), (long long)json_int_or(rows, "inserted", 0),
+	    (long long)json_int_or(rows, "updated", 0),
 	    (long long)json_int_or(rows, "unchanged", 0),
 	    json_string_or(reason, "code", json_string_or(waits, "kind", "")));
 }
@@ -163,27 +176,28 @@ command_steps(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
 	const char *status = NULL, *table = NULL;
 	bool json = false;
-	const struct option options[] = {
-	    {"status", OPTION_TEXT, &status}, {"table", OPTION_TEXT, &table}, {"json", OPTION_FLAG, &json}, {0}};
+	const struct option options[] = {{"status", OPTION_TEXT, &status},
+	    {"table", OPTION_TEXT, &table}, {"json", OPTION_FLAG, &json}, {0}};
 	json_t *items = json_new_array(ctx), *step;
 	struct client client;
-	struct text path;
+	struct text filters;
 	size_t i;
 
-	if (!options_parse(ctx, "steps", options, &argc, argv, 1, 1) || !client_open(ctx, config, json, &client))
+	if (!options_parse(ctx, "steps", options, &argc, argv, 1, 1) ||
+	    !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
-	text_init(&path, ctx);
-	text_addf(&path, "/v1/runs/%s/steps?", argv[0]);
-	add_filter(&path, "status", status);
-	add_filter(&path, "table", table);
-	if (!get_items(ctx, &client, path.data, INT64_MAX, items))
+	text_init(&filters, ctx);
+	add_filter(&filters, "status", status);
+	add_filter(&filters, "table", table);
+	if (!get_items(ctx, &client, ctx_printf(ctx, "/v1/runs/%s/steps", argv[0]), filters.data,
+		INT64_MAX, items))
 		return command_fail(ctx);
 	if (json) {
 		client_print_json(ctx, items);
 		return EXIT_SUCCEEDED;
 	}
-	(void)printf("%-10s %-20s %-10s %-10s %2s %9s %9s %9s %9s\n", "KIND", "TABLE", "FROM", "STATUS", "N", "READ",
-	    "INSERTED", "UPDATED", "UNCHANGED");
+	(void)printf("%-10s %-20s %-10s %-10s %2s %9s %9s %9s %9s\n", "KIND", "TABLE", "FROM",
+	    "STATUS", "N", "READ", "INSERTED", "UPDATED", "UNCHANGED");
 	json_array_foreach(items, i, step)
 		print_step_row(step);
 	return EXIT_SUCCEEDED;
@@ -198,15 +212,18 @@ command_pipelines(struct ctx *ctx, struct config *config, int argc, char **argv)
 	struct client client;
 	size_t i;
 
-	if (!options_parse(ctx, "pipelines", options, &argc, argv, 0, 0) || !client_open(ctx, config, json, &client) ||
-	    !get_items(ctx, &client, "/v1/pipelines?", 1000, items))
+	if (!options_parse(ctx, "pipelines", options, &argc, argv, 0, 0) ||
+	    !client_open(ctx, config, json, &client) ||
+	    !get_items(ctx, &client, "/v1/pipelines", "", 1000, items))
 		return command_fail(ctx);
 	if (json) {
 		client_print_json(ctx, items);
 		return EXIT_SUCCEEDED;
 	}
 	json_array_foreach(items, i, pipeline)
-		(void)printf("%-24s %s\n", json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", "")),
-		    json_string_or(pipeline, "spec_version", json_string_or(pipeline, "version", "")));
+		(void)printf("%-24s %s\n",
+		    json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", "")),
+		    json_string_or(pipeline, "spec_version",
+			json_string_or(pipeline, "version", "")));
 	return EXIT_SUCCEEDED;
 }
