@@ -39,7 +39,6 @@ exchange_new(struct http_listener *listener, struct MHD_Connection *connection, 
 	text_init(&exchange->body, ctx);
 	intake_tags(exchange);
 	ctx_set_tags(ctx, &exchange->tags);
-	http_opened(listener->server);
 	return exchange;
 }
 
@@ -119,6 +118,8 @@ refuse(struct exchange *exchange, struct reply *reply)
 	exchange_respond(exchange, reply);
 	add_header(exchange->response, "Connection", "close");
 	count(exchange, true);
+	exchange->owed = true;
+	http_owes(server_of(exchange));
 	return send_response(exchange);
 }
 
@@ -151,6 +152,8 @@ dispatch(struct exchange *exchange)
 		(void)fail(exchange->ctx, FAIL_DRAINING, "this replica has shut down");
 		return refuse(exchange, &reply);
 	}
+	exchange->owed = true;
+	http_owes(server_of(exchange));
 	exchange->state = EXCHANGE_ANSWERING;
 	MHD_suspend_connection(exchange->connection);
 	handler_pool_push(exchange->listener->pool, &exchange->job);
@@ -185,19 +188,20 @@ exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
     enum MHD_RequestTerminationCode why)
 {
 	struct exchange *exchange = *state;
-	struct http_server *server;
+	struct http_listener *listener = cls;
+	bool owed;
 
-	(void)cls;
 	(void)connection;
 	(void)why;
 	if (exchange == NULL)
 		return;
-	server = server_of(exchange);
+	owed = exchange->owed;
 	if (exchange->response != NULL)
 		MHD_destroy_response(exchange->response);
 	ctx_free(exchange->ctx);
 	*state = NULL;
-	http_closed(server);
+	if (owed)
+		http_paid(listener->server);
 }
 
 /* The last look at the exchange from this thread: the library's may free it from now on. */

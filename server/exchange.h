@@ -46,6 +46,7 @@ struct exchange {
 	const char *request_id;
 	const char *route; /* static: for metrics */
 	struct MHD_Response *response;
+	bool owed; /* http_owes was told */
 	int status;
 };
 
@@ -84,9 +85,10 @@ struct streams *http_streams(const struct http_server *server);
 bool http_is_draining(const struct http_server *server);
 size_t http_body_limit(const struct http_server *server);
 
-/* Counts an exchange from its first byte to its end. */
-void http_opened(struct http_server *server);
-void http_closed(struct http_server *server);
+/* Counts an exchange from the end of its request to the end of its answer. A request that is not whole is owed nothing: the
+ * library does not see that its client left before the idle timeout. */
+void http_owes(struct http_server *server);
+void http_paid(struct http_server *server);
 
 /* Permission to suspend a connection; false once the server stops. Each true is followed by http_resume. */
 bool http_may_suspend(struct http_server *server) MUST_CHECK;

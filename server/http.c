@@ -39,7 +39,7 @@ struct http_server {
 	atomic_bool draining;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	size_t open;      /* exchanges */
+	size_t owed;      /* answers to whole requests */
 	size_t suspended; /* connections given to handlers or waiters */
 	bool stopping;
 };
@@ -81,18 +81,18 @@ http_body_limit(const struct http_server *server)
 }
 
 void
-http_opened(struct http_server *server)
+http_owes(struct http_server *server)
 {
 	pthread_mutex_lock(&server->lock);
-	server->open++;
+	server->owed++;
 	pthread_mutex_unlock(&server->lock);
 }
 
 void
-http_closed(struct http_server *server)
+http_paid(struct http_server *server)
 {
 	pthread_mutex_lock(&server->lock);
-	server->open--;
+	server->owed--;
 	pthread_cond_broadcast(&server->changed);
 	pthread_mutex_unlock(&server->lock);
 }
@@ -329,7 +329,7 @@ http_drain(struct http_server *server)
 	quiesce(&server->api);
 	waiters_drain(server->waiters);
 	streams_drain(server->streams);
-	wait_for_none(server, &server->open, DRAIN_MS);
+	wait_for_none(server, &server->owed, DRAIN_MS);
 }
 
 static void
