@@ -278,6 +278,9 @@ config_dump(struct ctx *ctx, const struct config *config)
 bool
 config_is_loopback(const char *listen)
 {
-	return text_starts_with(listen, "127.") || text_starts_with(listen, "[::1]") ||
+	/* Nothing but digits and dots: 127.example.org is a name like any other. */
+	bool numeric = listen[strspn(listen, "0123456789.")] == ':';
+
+	return (numeric && text_starts_with(listen, "127.")) || text_starts_with(listen, "[::1]:") ||
 	       text_starts_with(listen, "localhost:");
 }

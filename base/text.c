@@ -174,7 +174,7 @@ text_hex(struct ctx *ctx, const unsigned char *bytes, size_t length)
 	return hex;
 }
 
-/* Levenshtein distance with two rows; texts over 63 bytes count as far apart. */
+/* Levenshtein distance with two rows; texts over 63 bytes count as infinitely far apart. */
 static size_t
 distance(const char *a, const char *b)
 {
@@ -182,7 +182,7 @@ distance(const char *a, const char *b)
 	size_t la = strlen(a), lb = strlen(b);
 
 	if (la > 63 || lb > 63)
-		return 64;
+		return SIZE_MAX;
 	for (size_t j = 0; j <= lb; j++)
 		previous[j] = j;
 	for (size_t i = 1; i <= la; i++) {
