@@ -217,7 +217,12 @@ exchange_answer_waiter(struct waiter *waiter, const struct board_page *page)
 {
 	struct exchange *exchange =
 	    (struct exchange *)(void *)((char *)waiter - offsetof(struct exchange, waiter));
-	struct reply reply = {.status = 304, .etag = waiter->etag, .body = ""};
+	struct reply reply = {
+	    .status = 304,
+	    .etag = waiter->etag,
+	    .body = "",
+	    .retry_after_s = http_is_draining(server_of(exchange)) ? 1 : 0, /* not at once again */
+	};
 
 	if (page != NULL)
 		reply = (struct reply){

@@ -1,8 +1,9 @@
 /*
- * DESIGN. libmicrohttpd aborts the process when it is stopped while a connection is suspended, and it stops without
- * finishing answers. So the end has steps: draining (waiting requests and streams end, none begins, every answer closes
- * its connection), the listening socket is taken from the daemon, exchanges in flight run out or out of time; then
- * stopping, which forbids to suspend, and a wait without limit until no connection is suspended, which ends because
+ * DESIGN. libmicrohttpd aborts the process when it is stopped while a connection is suspended, and it
+ * stops without finishing answers. So the end has steps. Draining: waiting requests and streams end, none begins, every
+ * answer closes its connection; new connections are still taken, because a probe must hear 503 and not
+ * hang. Stop: the listening sockets are taken from the daemons, owed answers run out or out of
+ * time; then nothing may suspend any more, and a wait without limit until no connection is suspended, which ends because
  * handlers end; only then the daemons are stopped.
  */
 #include "server/http.h"
@@ -324,12 +325,9 @@ wait_for_none(struct http_server *server, const size_t *count, int64_t limit_ms)
 void
 http_drain(struct http_server *server)
 {
-	if (atomic_exchange(&server->draining, true))
-		return;
-	quiesce(&server->api);
+	atomic_store(&server->draining, true);
 	waiters_drain(server->waiters);
 	streams_drain(server->streams);
-	wait_for_none(server, &server->owed, DRAIN_MS);
 }
 
 static void
@@ -350,7 +348,9 @@ void
 http_stop(struct http_server *server)
 {
 	http_drain(server);
+	quiesce(&server->api);
 	quiesce(&server->admin);
+	wait_for_none(server, &server->owed, DRAIN_MS);
 	pthread_mutex_lock(&server->lock);
 	server->stopping = true;
 	pthread_mutex_unlock(&server->lock);

@@ -42,10 +42,11 @@ const char *http_admin_url(const struct http_server *server);
 /* A board_listener: wakes who waits for the run. Any thread, at any time of the server's memory. */
 void http_run_changed(void *server, const char *run_id);
 
-/* No new connections; waiting requests and streams end; answers in flight have 5 s. The admin listener goes on. Idempotent. */
+/* Waiting requests and streams end, every answer closes its connection. Connections are still taken, so that probes
+ * and clients hear 503 while the rest of the service ends. Returns at once; idempotent. */
 void http_drain(struct http_server *server);
 
-/* Drains, then ends all threads and connections. Right also when http_start was never called or failed. */
+/* Drains, takes no more connections, gives answers in flight 5 s, then ends all threads and connections. Right also when http_start was never called or failed. */
 void http_stop(struct http_server *server);
 
 #endif

@@ -476,6 +476,23 @@ clients_that_leave_are_forgotten(void **state)
 	    200);
 }
 
+static void
+a_draining_server_still_answers(void **state)
+{
+	struct fixture *fixture = *state;
+	char *answer;
+
+	http_drain(fixture->server);
+	answer = exchange_text(fixture, fixture->port, "GET /x HTTP/1.1\r\n" HOST "\r\n");
+	assert_status(answer, 200);
+	assert_non_null(strstr(answer, "Connection: close"));
+	answer = exchange_text(fixture, fixture->port, WAIT);
+	assert_status(answer, 304);
+	assert_non_null(strstr(answer, "Retry-After: 1"));
+	answer = exchange_text(fixture, fixture->port, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+	assert_true(text_ends_with(answer, "\r\n0\r\n\r\n"));
+}
+
 /* The library aborts when it is stopped with a suspended connection: http_stop must not let that happen. */
 static void
 stops_with_everything_suspended(void **state)
@@ -526,6 +543,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(streams_follow_and_end, start, stop),
 	    cmocka_unit_test_setup_teardown(a_slow_client_stops_nobody, start, stop),
 	    cmocka_unit_test_setup_teardown(clients_that_leave_are_forgotten, start, stop),
+	    cmocka_unit_test_setup_teardown(a_draining_server_still_answers, start, stop),
 	    cmocka_unit_test_setup_teardown(stops_with_everything_suspended, start, stop),
 	};
 	struct rlimit files;
