@@ -98,7 +98,7 @@ loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *j
 	*loading = (struct loading){
 	    .job = job,
 	    .outcome = outcome,
-	    .table = generate_table_name(ctx, job->spec, job->table->name),
+	    .table = job->table != NULL ? generate_table_name(ctx, job->spec, job->table->name) : NULL,
 	    .from = clock_format(ctx, job->claim->from_us),
 	    .to = clock_format(ctx, job->claim->to_us),
 	    .load_id = text_from_i64(ctx, job->load_id),
