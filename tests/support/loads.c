@@ -94,14 +94,14 @@ loads_do(struct loads *loads, const char *sql)
 	must(loads, pg_run(loads->ctx, loads->warehouse, sql));
 }
 
-const char *
-loads_ask(struct loads *loads, const char *sql)
+static const char *
+ask(struct loads *loads, struct pg *pg, const char *sql)
 {
 	struct pg_rows rows;
 	struct text out;
 
 	text_init(&out, loads->ctx);
-	must(loads, pg_query(loads->ctx, loads->warehouse, sql, PG_NO_PARAMS, &rows));
+	must(loads, pg_query(loads->ctx, pg, sql, PG_NO_PARAMS, &rows));
 	for (int row = 0; row < rows.count; row++)
 		for (int column = 0; column < rows.columns; column++) {
 			const char *value = pg_value(&rows, row, column);
@@ -109,6 +109,18 @@ loads_ask(struct loads *loads, const char *sql)
 			text_addf(&out, "%s%s", column > 0 ? " " : row > 0 ? "\n" : "", value != NULL ? value : "-");
 		}
 	return out.data;
+}
+
+const char *
+loads_ask(struct loads *loads, const char *sql)
+{
+	return ask(loads, loads->warehouse, sql);
+}
+
+const char *
+loads_ask_source(struct loads *loads, const char *sql)
+{
+	return ask(loads, loads->source, sql);
 }
 
 static void

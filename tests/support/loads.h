@@ -33,5 +33,6 @@ void loads_source(struct loads *loads, const char *sql);
 void loads_do(struct loads *loads, const char *sql);
 /* The rows of a query on the warehouse: columns by space, rows by newline; NULL as -. Lives in the ctx. */
 const char *loads_ask(struct loads *loads, const char *sql);
+const char *loads_ask_source(struct loads *loads, const char *sql);
 
 #endif
