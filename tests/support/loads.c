@@ -134,20 +134,30 @@ apply_ddl(struct loads *loads)
 	must(loads, slice_apply_ddl(loads->ctx, &job, tables, loads->spec->table_count));
 }
 
+const struct spec *
+loads_spec(struct ctx *ctx)
+{
+	struct spec_files list = {.items = files, .count = LENGTH_OF(files)};
+	struct spec_error *errors;
+	struct spec *spec;
+
+	if (!spec_parse(ctx, &list, &spec, &errors)) {
+		fprintf(stderr, "%s\n", ctx_failure(ctx)->message);
+		ASSERT(!"the test's own pipeline is wrong");
+	}
+	return spec;
+}
+
 struct loads *
 loads_new(void)
 {
 	struct ctx *ctx = ctx_new("loads", 0);
 	struct loads *loads = ctx_alloc(ctx, sizeof(*loads));
-	struct spec_files list = {.items = files, .count = LENGTH_OF(files)};
-	struct spec_error *errors;
-	struct spec *spec;
 	char *argv[] = {NULL};
 	int argc = 0;
 
 	loads->ctx = ctx;
-	must(loads, spec_parse(ctx, &list, &spec, &errors));
-	loads->spec = spec;
+	loads->spec = loads_spec(ctx);
 	must(loads, config_load(ctx, &argc, argv, &loads->config));
 	loads->source = pg_cluster_open(ctx, "slice_source");
 	loads->warehouse = pg_cluster_open(ctx, "slice_warehouse");

@@ -15,6 +15,9 @@ struct loads {
 	const char *failure; /* message of the last load that failed */
 };
 
+/* The pipeline alone. */
+const struct spec *loads_spec(struct ctx *ctx);
+
 /* Fresh source tables and an empty warehouse with the pipeline's tables; ctx ends with loads_free. */
 struct loads *loads_new(void);
 void loads_free(struct loads *loads);
