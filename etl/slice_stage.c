@@ -80,7 +80,7 @@ copy_rows(struct ctx *ctx, struct loading *loading, struct pg *source)
 	    !describe_source(ctx, loading, source, &binary) ||
 	    !pg_query(ctx, source, warehouse_sql("source_time"), PG_NO_PARAMS, &rows))
 		return false;
-	loading->snapshot_at = ctx_strdup(ctx, pg_value(&rows, 0, 0));
+	loading->snapshot_at = clock_format(ctx, pg_time_us(&rows, 0, 0));
 	generate_stage_table(ctx, job->table, &create, &copy_from);
 	if (!pg_query(ctx, loading->warehouse, create, PG_NO_PARAMS, NULL) ||
 	    !pg_copy(ctx, source, ctx_printf(ctx, "COPY (%s) TO STDOUT%s", extract, binary ? " (FORMAT binary)" : ""),
