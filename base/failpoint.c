@@ -16,7 +16,8 @@ failpoint_load(struct ctx *ctx, const struct config *config)
 {
 	if (config->failpoints == NULL || *config->failpoints == '\0')
 		return true;
-	return fail(ctx, FAIL_CONFIG_INVALID, "LOADSTAR_FAILPOINTS is set, but this build has none (make FAILPOINTS=1)");
+	return fail(ctx, FAIL_CONFIG_INVALID,
+	    "LOADSTAR_FAILPOINTS is set, but this build has none (make FAILPOINTS=1)");
 }
 
 #else
@@ -54,7 +55,9 @@ parse_action(const char *text, struct point *point)
 		point->action = ACTION_SLEEP;
 		return duration_parse_ms(text + strlen("sleep:"), &point->sleep_ms);
 	}
-	point->action = text_equal(text, "exit") ? ACTION_EXIT : text_equal(text, "error") ? ACTION_ERROR : ACTION_DROP;
+	point->action = text_equal(text, "exit")    ? ACTION_EXIT
+			: text_equal(text, "error") ? ACTION_ERROR
+						    : ACTION_DROP;
 	return point->action != ACTION_DROP || text_equal(text, "drop");
 }
 
@@ -66,7 +69,8 @@ parse_point(struct ctx *ctx, const char *text, size_t length)
 
 	if (equals != NULL)
 		*equals = '\0';
-	if (equals == NULL || strlen(copy) >= NAME_BYTES || point_count == POINTS || !parse_action(equals + 1, point))
+	if (equals == NULL || strlen(copy) >= NAME_BYTES || point_count == POINTS ||
+	    !parse_action(equals + 1, point))
 		return fail(ctx, FAIL_CONFIG_INVALID,
 		    "LOADSTAR_FAILPOINTS: %.*s is not name=exit, name=error, name=drop, name=sleep:500ms or name=1in20:exit",
 		    (int)length, text);
@@ -117,7 +121,8 @@ failpoint(struct ctx *ctx, const char *name)
 		_exit(EXIT_STATUS);
 	if (point->action == ACTION_SLEEP)
 		clock_sleep_ms(point->sleep_ms);
-	return point->action != ACTION_ERROR || fail(ctx, FAIL_CONNECTION_LOST, "failpoint %s", name);
+	return point->action != ACTION_ERROR ||
+	       fail(ctx, FAIL_CONNECTION_LOST, "failpoint %s", name);
 }
 
 bool

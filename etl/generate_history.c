@@ -41,7 +41,8 @@ add(const struct history *h, const char *name, enum load_counter counter, char *
 static char *
 newest_first(struct ctx *ctx, const char *alias)
 {
-	return ctx_printf(ctx, "%s.sequence DESC NULLS LAST, %s.load_id DESC, %s.row_number DESC", alias, alias, alias);
+	return ctx_printf(ctx, "%s.sequence DESC NULLS LAST, %s.load_id DESC, %s.row_number DESC",
+	    alias, alias, alias);
 }
 
 static void
@@ -52,23 +53,27 @@ find_observations(const struct history *h)
 
 	add(h, "find rows that differ from the current version", COUNT_NOTHING,
 	    ctx_printf(ctx,
-	        "CREATE TEMP TABLE loadstar_changed ON COMMIT DROP AS\n"
-	        "SELECT %s, %s AS at, s.stage_row\n"
-	        "  FROM loadstar_stage s\n"
-	        " WHERE NOT EXISTS (SELECT FROM %s d WHERE d.is_current AND d.%s <> " UNKNOWN_KEY " AND %s\n"
-	        "                      AND NOT %s)",
-	        sql_list(ctx, h->columns, "s"), at, h->target, h->surrogate, sql_equal(ctx, h->keys, "d", "s"),
-	        h->values.count == 0 ? "false" : ctx_printf(ctx, "(%s)", sql_distinct(ctx, h->values, "d", "s"))));
+		"CREATE TEMP TABLE loadstar_changed ON COMMIT DROP AS\n"
+		"SELECT %s, %s AS at, s.stage_row\n"
+		"  FROM loadstar_stage s\n"
+		" WHERE NOT EXISTS (SELECT FROM %s d WHERE d.is_current AND d.%s <> " UNKNOWN_KEY
+		" AND %s\n"
+		"                      AND NOT %s)",
+		sql_list(ctx, h->columns, "s"), at, h->target, h->surrogate,
+		sql_equal(ctx, h->keys, "d", "s"),
+		h->values.count == 0
+		    ? "false"
+		    : ctx_printf(ctx, "(%s)", sql_distinct(ctx, h->values, "d", "s"))));
 	add(h, "find new observations", COUNT_NOTHING,
 	    ctx_printf(ctx,
-	        "CREATE TEMP TABLE loadstar_observations ON COMMIT DROP AS\n"
-	        "SELECT %s, c.at, 'U'::\"char\" AS op, c.stage_row\n"
-	        "  FROM loadstar_changed c\n"
-	        "  LEFT JOIN LATERAL (SELECT l.* FROM %s l WHERE %s AND l.at = c.at\n"
-	        "                      ORDER BY %s LIMIT 1) seen ON true\n"
-	        " WHERE seen.op IS NULL OR seen.op = 'D' OR %s",
-	        sql_list(ctx, h->columns, "c"), h->log, sql_equal(ctx, h->keys, "l", "c"), newest_first(ctx, "l"),
-	        sql_distinct(ctx, h->values, "c", "seen")));
+		"CREATE TEMP TABLE loadstar_observations ON COMMIT DROP AS\n"
+		"SELECT %s, c.at, 'U'::\"char\" AS op, c.stage_row\n"
+		"  FROM loadstar_changed c\n"
+		"  LEFT JOIN LATERAL (SELECT l.* FROM %s l WHERE %s AND l.at = c.at\n"
+		"                      ORDER BY %s LIMIT 1) seen ON true\n"
+		" WHERE seen.op IS NULL OR seen.op = 'D' OR %s",
+		sql_list(ctx, h->columns, "c"), h->log, sql_equal(ctx, h->keys, "l", "c"),
+		newest_first(ctx, "l"), sql_distinct(ctx, h->values, "c", "seen")));
 }
 
 /* deletes: close. What is gone, and what is back. */
@@ -80,25 +85,26 @@ find_deletes(const struct history *h)
 
 	add(h, "find keys that are back", COUNT_NOTHING,
 	    ctx_printf(ctx,
-	        "INSERT INTO loadstar_observations (%s, at, op, stage_row)\n"
-	        "SELECT %s, GREATEST(:snapshot_at, last.at), 'R', c.stage_row\n"
-	        "  FROM loadstar_changed c\n"
-	        " CROSS JOIN LATERAL (SELECT l.* FROM %s l WHERE %s\n"
-	        "                      ORDER BY l.at DESC, %s LIMIT 1) last\n"
-	        " WHERE last.at > c.at AND (last.op = 'D' OR last.op = 'R' AND %s)\n"
-	        "   AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE %s AND %s > c.at)",
-	        columns, sql_list(ctx, h->columns, "c"), h->log, same, newest_first(ctx, "l"),
-	        sql_distinct(ctx, h->values, "c", "last"), sql_equal(ctx, h->keys, "s", "c"),
-	        sql_observed_at(ctx, h->table, "s")));
+		"INSERT INTO loadstar_observations (%s, at, op, stage_row)\n"
+		"SELECT %s, GREATEST(:snapshot_at, last.at), 'R', c.stage_row\n"
+		"  FROM loadstar_changed c\n"
+		" CROSS JOIN LATERAL (SELECT l.* FROM %s l WHERE %s\n"
+		"                      ORDER BY l.at DESC, %s LIMIT 1) last\n"
+		" WHERE last.at > c.at AND (last.op = 'D' OR last.op = 'R' AND %s)\n"
+		"   AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE %s AND %s > c.at)",
+		columns, sql_list(ctx, h->columns, "c"), h->log, same, newest_first(ctx, "l"),
+		sql_distinct(ctx, h->values, "c", "last"), sql_equal(ctx, h->keys, "s", "c"),
+		sql_observed_at(ctx, h->table, "s")));
 	add(h, "find keys that are gone", COUNT_NOTHING,
 	    ctx_printf(ctx,
-	        "INSERT INTO loadstar_observations (%s, at, op)\n"
-	        "SELECT %s, GREATEST(:snapshot_at, (SELECT max(l.at) FROM %s l WHERE %s)), 'D'\n"
-	        "  FROM %s d\n"
-	        " WHERE d.is_current AND d.%s <> " UNKNOWN_KEY "\n"
-	        "   AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE %s)",
-	        sql_list(ctx, h->keys, NULL), sql_list(ctx, h->keys, "d"), h->log, sql_equal(ctx, h->keys, "l", "d"),
-	        h->target, h->surrogate, sql_equal(ctx, h->keys, "s", "d")));
+		"INSERT INTO loadstar_observations (%s, at, op)\n"
+		"SELECT %s, GREATEST(:snapshot_at, (SELECT max(l.at) FROM %s l WHERE %s)), 'D'\n"
+		"  FROM %s d\n"
+		" WHERE d.is_current AND d.%s <> " UNKNOWN_KEY "\n"
+		"   AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE %s)",
+		sql_list(ctx, h->keys, NULL), sql_list(ctx, h->keys, "d"), h->log,
+		sql_equal(ctx, h->keys, "l", "d"), h->target, h->surrogate,
+		sql_equal(ctx, h->keys, "s", "d")));
 }
 
 static void
@@ -109,27 +115,28 @@ keep_observations(const struct history *h)
 
 	add(h, "collect the keys", COUNT_NOTHING,
 	    ctx_printf(ctx,
-	        "CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS\n"
-	        "SELECT %s, EXISTS (SELECT FROM %s l WHERE %s) AS loadstar_known\n"
-	        "  FROM (SELECT DISTINCT %s FROM loadstar_observations) o",
-	        sql_list(ctx, h->keys, "o"), h->log, sql_equal(ctx, h->keys, "l", "o"), sql_list(ctx, h->keys, NULL)));
+		"CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS\n"
+		"SELECT %s, EXISTS (SELECT FROM %s l WHERE %s) AS loadstar_known\n"
+		"  FROM (SELECT DISTINCT %s FROM loadstar_observations) o",
+		sql_list(ctx, h->keys, "o"), h->log, sql_equal(ctx, h->keys, "l", "o"),
+		sql_list(ctx, h->keys, NULL)));
 	add(h, "analyze the keys", COUNT_NOTHING, ctx_strdup(ctx, "ANALYZE loadstar_keys"));
 	add(h, "classify the rows", COUNT_ROW,
 	    ctx_printf(ctx,
-	        "SELECT (SELECT count(*) FROM loadstar_stage) - count(*) AS unchanged,\n"
-	        "       count(*) FILTER (WHERE NOT loadstar_known) AS inserted, count(*) FILTER (WHERE loadstar_known) AS updated\n"
-	        "  FROM (SELECT DISTINCT o.stage_row, k.loadstar_known FROM loadstar_observations o\n"
-	        "          JOIN loadstar_keys k ON %s WHERE o.stage_row IS NOT NULL) rows",
-	        sql_equal(ctx, h->keys, "k", "o")));
+		"SELECT (SELECT count(*) FROM loadstar_stage) - count(*) AS unchanged,\n"
+		"       count(*) FILTER (WHERE NOT loadstar_known) AS inserted, count(*) FILTER (WHERE loadstar_known) AS updated\n"
+		"  FROM (SELECT DISTINCT o.stage_row, k.loadstar_known FROM loadstar_observations o\n"
+		"          JOIN loadstar_keys k ON %s WHERE o.stage_row IS NOT NULL) rows",
+		sql_equal(ctx, h->keys, "k", "o")));
 	add(h, "count versions before", COUNT_ROW,
 	    ctx_printf(ctx,
-	        "SELECT count(*) AS rows_before FROM %s d JOIN loadstar_keys k ON %s WHERE d.%s <> " UNKNOWN_KEY, h->target,
-	        sql_equal(ctx, h->keys, "d", "k"), h->surrogate));
+		"SELECT count(*) AS rows_before FROM %s d JOIN loadstar_keys k ON %s WHERE d.%s <> " UNKNOWN_KEY,
+		h->target, sql_equal(ctx, h->keys, "d", "k"), h->surrogate));
 	add(h, "log the observations", COUNT_NOTHING,
 	    ctx_printf(ctx,
-	        "INSERT INTO %s (%s, at, op, load_id, row_number)\n"
-	        "SELECT %s, at, op, :load_id, COALESCE(stage_row, 0) FROM loadstar_observations",
-	        h->log, columns, columns));
+		"INSERT INTO %s (%s, at, op, load_id, row_number)\n"
+		"SELECT %s, at, op, :load_id, COALESCE(stage_row, 0) FROM loadstar_observations",
+		h->log, columns, columns));
 }
 
 /* Columns whose latest value stands in every version. */
@@ -167,8 +174,10 @@ differs_from_previous(const struct history *h)
 		return ctx_strdup(h->ctx, "false");
 	text_init(&before, h->ctx);
 	for (size_t i = 0; i < h->tracked.count; i++)
-		text_addf(&before, "%slag(w.%s) OVER line", i == 0 ? "" : ", ", pg_identifier(h->ctx, h->tracked.items[i]));
-	return ctx_printf(h->ctx, "ROW(%s) IS DISTINCT FROM ROW(%s)", sql_list(h->ctx, h->tracked, "w"), before.data);
+		text_addf(&before, "%slag(w.%s) OVER line", i == 0 ? "" : ", ",
+		    pg_identifier(h->ctx, h->tracked.items[i]));
+	return ctx_printf(h->ctx, "ROW(%s) IS DISTINCT FROM ROW(%s)",
+	    sql_list(h->ctx, h->tracked, "w"), before.data);
 }
 
 /* winners: one observation per key and time. marked: which begin something. spans: what belongs together. folded: one row each. */
@@ -180,32 +189,34 @@ make_versions(const struct history *h)
 
 	add(h, "make versions from the log", COUNT_NOTHING,
 	    ctx_printf(ctx,
-	        "CREATE TEMP TABLE loadstar_versions ON COMMIT DROP AS\n"
-	        "WITH winners AS (\n"
-	        "    SELECT DISTINCT ON (%s, l.at) l.*\n"
-	        "      FROM %s l JOIN loadstar_keys k ON %s\n"
-	        "     ORDER BY %s, l.at, %s),\n"
-	        "marked AS (\n"
-	        "    SELECT w.*, CASE WHEN w.op = 'D' THEN COALESCE(lag(w.op) OVER line <> 'D', false)\n"
-	        "                     ELSE COALESCE(lag(w.op) OVER line = 'D', true)\n"
-	        "                          OR %s END AS starts\n"
-	        "      FROM winners w WINDOW line AS (PARTITION BY %s ORDER BY w.at)),\n"
-	        "spans AS (\n"
-	        "    SELECT %s, m.at, m.op,\n"
-	        "           count(*) FILTER (WHERE m.starts) OVER (PARTITION BY %s ORDER BY m.at) AS span\n"
-	        "      FROM marked m WINDOW newest AS (PARTITION BY %s ORDER BY m.op = 'D', m.at DESC)),\n"
-	        "folded AS (\n"
-	        "    SELECT DISTINCT ON (%s, span) %s, op, min(at) OVER (PARTITION BY %s, span) AS effective_from\n"
-	        "      FROM spans ORDER BY %s, span, at DESC),\n"
-	        "bounded AS (\n"
-	        "    SELECT *, lead(effective_from) OVER (PARTITION BY %s ORDER BY effective_from) AS ends FROM folded)\n"
-	        "SELECT %s, effective_from, COALESCE(ends, " OPEN_END ") AS effective_to, ends IS NULL AS is_current,\n"
-	        "       md5(ROW(%s)::text) AS row_hash\n"
-	        "  FROM bounded WHERE op <> 'D'",
-	        sql_list(ctx, h->keys, "l"), h->log, sql_equal(ctx, h->keys, "l", "k"), sql_list(ctx, h->keys, "l"),
-	        newest_first(ctx, "l"), differs_from_previous(h), sql_list(ctx, h->keys, "w"), version_columns(h),
-	        sql_list(ctx, h->keys, "m"), sql_list(ctx, h->keys, "m"), keys, columns, keys, keys, keys, columns,
-	        sql_list(ctx, h->tracked, NULL)));
+		"CREATE TEMP TABLE loadstar_versions ON COMMIT DROP AS\n"
+		"WITH winners AS (\n"
+		"    SELECT DISTINCT ON (%s, l.at) l.*\n"
+		"      FROM %s l JOIN loadstar_keys k ON %s\n"
+		"     ORDER BY %s, l.at, %s),\n"
+		"marked AS (\n"
+		"    SELECT w.*, CASE WHEN w.op = 'D' THEN COALESCE(lag(w.op) OVER line <> 'D', false)\n"
+		"                     ELSE COALESCE(lag(w.op) OVER line = 'D', true)\n"
+		"                          OR %s END AS starts\n"
+		"      FROM winners w WINDOW line AS (PARTITION BY %s ORDER BY w.at)),\n"
+		"spans AS (\n"
+		"    SELECT %s, m.at, m.op,\n"
+		"           count(*) FILTER (WHERE m.starts) OVER (PARTITION BY %s ORDER BY m.at) AS span\n"
+		"      FROM marked m WINDOW newest AS (PARTITION BY %s ORDER BY m.op = 'D', m.at DESC)),\n"
+		"folded AS (\n"
+		"    SELECT DISTINCT ON (%s, span) %s, op, min(at) OVER (PARTITION BY %s, span) AS effective_from\n"
+		"      FROM spans ORDER BY %s, span, at DESC),\n"
+		"bounded AS (\n"
+		"    SELECT *, lead(effective_from) OVER (PARTITION BY %s ORDER BY effective_from) AS ends FROM folded)\n"
+		"SELECT %s, effective_from, COALESCE(ends, " OPEN_END
+		") AS effective_to, ends IS NULL AS is_current,\n"
+		"       md5(ROW(%s)::text) AS row_hash\n"
+		"  FROM bounded WHERE op <> 'D'",
+		sql_list(ctx, h->keys, "l"), h->log, sql_equal(ctx, h->keys, "l", "k"),
+		sql_list(ctx, h->keys, "l"), newest_first(ctx, "l"), differs_from_previous(h),
+		sql_list(ctx, h->keys, "w"), version_columns(h), sql_list(ctx, h->keys, "m"),
+		sql_list(ctx, h->keys, "m"), keys, columns, keys, keys, keys, columns,
+		sql_list(ctx, h->tracked, NULL)));
 	add(h, "analyze versions", COUNT_NOTHING, ctx_strdup(ctx, "ANALYZE loadstar_versions"));
 }
 
@@ -217,15 +228,16 @@ delete_vanished(const struct history *h)
 
 	add(h, "delete vanished versions", COUNT_ROW,
 	    ctx_printf(ctx,
-	        "WITH gone AS (\n"
-	        "    DELETE FROM %s d USING loadstar_keys k\n"
-	        "     WHERE %s AND d.%s <> " UNKNOWN_KEY "\n"
-	        "       AND NOT EXISTS (SELECT FROM loadstar_versions v WHERE %s AND v.effective_from = d.effective_from)\n"
-	        "    RETURNING %s, d.effective_from, d.%s),\n"
-	        "kept AS (INSERT INTO %s (%s, effective_from, %s) SELECT %s, effective_from, %s FROM gone)\n"
-	        "SELECT count(*) AS rows_deleted FROM gone",
-	        h->target, sql_equal(ctx, h->keys, "d", "k"), h->surrogate, sql_equal(ctx, h->keys, "v", "d"),
-	        sql_list(ctx, h->keys, "d"), h->surrogate, h->retired, keys, h->surrogate, keys, h->surrogate));
+		"WITH gone AS (\n"
+		"    DELETE FROM %s d USING loadstar_keys k\n"
+		"     WHERE %s AND d.%s <> " UNKNOWN_KEY "\n"
+		"       AND NOT EXISTS (SELECT FROM loadstar_versions v WHERE %s AND v.effective_from = d.effective_from)\n"
+		"    RETURNING %s, d.effective_from, d.%s),\n"
+		"kept AS (INSERT INTO %s (%s, effective_from, %s) SELECT %s, effective_from, %s FROM gone)\n"
+		"SELECT count(*) AS rows_deleted FROM gone",
+		h->target, sql_equal(ctx, h->keys, "d", "k"), h->surrogate,
+		sql_equal(ctx, h->keys, "v", "d"), sql_list(ctx, h->keys, "d"), h->surrogate,
+		h->retired, keys, h->surrogate, keys, h->surrogate));
 }
 
 static void
@@ -233,22 +245,25 @@ update_changed(const struct history *h)
 {
 	struct ctx *ctx = h->ctx;
 	static const char *bookkeeping[] = {"effective_to", "is_current", "row_hash"};
-	struct names compared = names_join(ctx, h->values, (struct names){.items = bookkeeping, .count = 3});
-	char *same = ctx_printf(ctx, "%s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY,
-	    sql_equal(ctx, h->keys, "d", "v"), h->surrogate);
+	struct names compared =
+	    names_join(ctx, h->values, (struct names){.items = bookkeeping, .count = 3});
+	char *same =
+	    ctx_printf(ctx, "%s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY,
+		sql_equal(ctx, h->keys, "d", "v"), h->surrogate);
 
 	add(h, "count versions to close", COUNT_ROW,
 	    ctx_printf(ctx,
-	        "SELECT count(*) AS versions_closed FROM %s d JOIN loadstar_versions v ON %s\n"
-	        " WHERE d.is_current AND NOT v.is_current",
-	        h->target, same));
+		"SELECT count(*) AS versions_closed FROM %s d JOIN loadstar_versions v ON %s\n"
+		" WHERE d.is_current AND NOT v.is_current",
+		h->target, same));
 	add(h, "update changed versions", COUNT_NOTHING,
 	    ctx_printf(ctx,
-	        "UPDATE %s d SET %s, load_id = :load_id, loaded_at = now()\n"
-	        "  FROM loadstar_versions v\n"
-	        " WHERE %s\n"
-	        "   AND %s",
-	        h->target, sql_set(ctx, compared, "v"), same, sql_distinct(ctx, compared, "d", "v")));
+		"UPDATE %s d SET %s, load_id = :load_id, loaded_at = now()\n"
+		"  FROM loadstar_versions v\n"
+		" WHERE %s\n"
+		"   AND %s",
+		h->target, sql_set(ctx, compared, "v"), same,
+		sql_distinct(ctx, compared, "d", "v")));
 }
 
 static void
@@ -259,31 +274,39 @@ insert_new(const struct history *h)
 
 	add(h, "insert new versions", COUNT_ROW,
 	    ctx_printf(ctx,
-	        "WITH back AS (\n"
-	        "    DELETE FROM %s q USING loadstar_versions v\n"
-	        "     WHERE %s AND q.effective_from = v.effective_from RETURNING q.*),\n"
-	        "opened AS (\n"
-	        "    INSERT INTO %s (%s, %s, effective_from, effective_to, is_current, row_hash, load_id, loaded_at)\n"
-	        "    SELECT COALESCE(q.%s, %s),\n"
-	        "           %s, v.effective_from, v.effective_to, v.is_current, v.row_hash, :load_id, now()\n"
-	        "      FROM loadstar_versions v LEFT JOIN back q ON %s AND q.effective_from = v.effective_from\n"
-	        "     WHERE NOT EXISTS (SELECT FROM %s d WHERE %s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY
-	        ")\n"
-	        "    RETURNING 1)\n"
-	        "SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened",
-	        h->retired, keys, h->target, h->surrogate, columns, h->surrogate, sql_next_key(ctx, h->spec, h->table),
-	        sql_list(ctx, h->columns, "v"), keys, h->target, sql_equal(ctx, h->keys, "d", "v"), h->surrogate));
+		"WITH back AS (\n"
+		"    DELETE FROM %s q USING loadstar_versions v\n"
+		"     WHERE %s AND q.effective_from = v.effective_from RETURNING q.*),\n"
+		"opened AS (\n"
+		"    INSERT INTO %s (%s, %s, effective_from, effective_to, is_current, row_hash, load_id, loaded_at)\n"
+		"    SELECT COALESCE(q.%s, %s),\n"
+		"           %s, v.effective_from, v.effective_to, v.is_current, v.row_hash, :load_id, now()\n"
+		"      FROM loadstar_versions v LEFT JOIN back q ON %s AND q.effective_from = v.effective_from\n"
+		"     WHERE NOT EXISTS (SELECT FROM %s d WHERE %s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY
+		")\n"
+		"    RETURNING 1)\n"
+		"SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened",
+		h->retired, keys, h->target, h->surrogate, columns, h->surrogate,
+		sql_next_key(ctx, h->spec, h->table), sql_list(ctx, h->columns, "v"), keys,
+		h->target, sql_equal(ctx, h->keys, "d", "v"), h->surrogate));
 }
 
 static struct history
-describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_statements *out)
+describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    struct load_statements *out)
 {
-	return (struct history){.ctx = ctx, .spec = spec, .table = table, .out = out,
+	return (struct history){.ctx = ctx,
+	    .spec = spec,
+	    .table = table,
+	    .out = out,
 	    .target = sql_table(ctx, spec, table),
 	    .log = ctx_printf(ctx, "loadstar.%s", sql_bookkeeping(ctx, table, "log")),
 	    .retired = ctx_printf(ctx, "loadstar.%s", sql_bookkeeping(ctx, table, "retired")),
-	    .surrogate = pg_identifier(ctx, table->surrogate), .keys = names_keys(table),
-	    .columns = names_columns(ctx, table), .values = names_values(ctx, table), .tracked = names_tracked(ctx, table)};
+	    .surrogate = pg_identifier(ctx, table->surrogate),
+	    .keys = names_keys(table),
+	    .columns = names_columns(ctx, table),
+	    .values = names_values(ctx, table),
+	    .tracked = names_tracked(ctx, table)};
 }
 
 void
@@ -303,6 +326,7 @@ generate_publish_history(struct ctx *ctx, const struct spec *spec, const struct 
 	insert_new(&h);
 	generate_repoint(ctx, spec, table, out);
 	add(&h, "count versions after", COUNT_ROW,
-	    ctx_printf(ctx, "SELECT count(*) AS rows_after FROM %s d JOIN loadstar_keys k ON %s WHERE d.%s <> " UNKNOWN_KEY,
-	        h.target, sql_equal(ctx, h.keys, "d", "k"), h.surrogate));
+	    ctx_printf(ctx,
+		"SELECT count(*) AS rows_after FROM %s d JOIN loadstar_keys k ON %s WHERE d.%s <> " UNKNOWN_KEY,
+		h.target, sql_equal(ctx, h.keys, "d", "k"), h.surrogate));
 }

@@ -15,7 +15,8 @@
 
 /* Where a run's log lines go: called from the worker's thread between statements, never inside PUBLISH's locks. */
 struct slice_log {
-	void (*write)(void *arg, struct ctx *ctx, enum log_level level, const char *message, json_t *fields);
+	void (*write)(void *arg, struct ctx *ctx, enum log_level level, const char *message,
+	    json_t *fields);
 	void *arg;
 };
 
@@ -26,7 +27,7 @@ struct slice_job {
 	const struct step_claim *claim;
 	const char *control_id; /* of this control database */
 	int64_t epoch;
-	int64_t load_id;        /* epoch · 2^40 + claim->load_number */
+	int64_t load_id; /* epoch · 2^40 + claim->load_number */
 	struct slice_log log;
 };
 
@@ -34,23 +35,25 @@ struct slice_outcome {
 	struct load_counts counts;
 	int64_t bytes_read;
 	int64_t committed_us;
-	bool found;             /* the ledger had the step already (an earlier attempt committed it) */
+	bool found; /* the ledger had the step already (an earlier attempt committed it) */
 };
 
 /* Failures: FAIL_FENCED when a newer registration exists (drop the work silently), FAIL_COMMIT_UNKNOWN is resolved inside
  * (rule 11) unless the warehouse cannot be reached, then it is reported and retried like any transient failure. */
-bool slice_load(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome) MUST_CHECK;
+bool slice_load(struct ctx *ctx, const struct slice_job *job,
+    struct slice_outcome *outcome) MUST_CHECK;
 
 /* REVOKE: higher registration, end the old session, lock, read. committed: the ledger has the step. */
-bool slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome, bool *committed) MUST_CHECK;
+bool slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome,
+    bool *committed) MUST_CHECK;
 
 /* Ends sessions on the warehouse and on the sources of this step's older attempts (application_name
  * loadstar/<run>/<step>/<attempt>): orphans of a dead worker. */
 bool slice_end_orphans(struct ctx *ctx, const struct slice_job *job, int64_t *ended) MUST_CHECK;
 
 /* The ddl step: bookkeeping schema, owner (FAIL_FOREIGN_OWNER), then each table of the run. */
-bool slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct spec_table *const *tables, size_t count)
-    MUST_CHECK;
+bool slice_apply_ddl(struct ctx *ctx, const struct slice_job *job,
+    const struct spec_table *const *tables, size_t count) MUST_CHECK;
 
 /* What the ledger says about a table, for planning: which of the intervals given are wholly covered by committed `loaded` slices,
  * and when the newest of each was committed. touched: intervals whose rows in the source changed since their last load
@@ -58,12 +61,12 @@ bool slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct 
 struct slice_interval {
 	int64_t from_us, to_us;
 	bool loaded;
-	bool open;          /* committed before its end was over */
+	bool open; /* committed before its end was over */
 	bool touched;
-	int64_t loaded_us;  /* commit time of the newest load that covers it; 0: none */
+	int64_t loaded_us; /* commit time of the newest load that covers it; 0: none */
 };
-bool slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals, size_t count,
-    bool ask_source) MUST_CHECK;
+bool slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals,
+    size_t count, bool ask_source) MUST_CHECK;
 
 /* application_name of an attempt's sessions: "loadstar/<run>/<step>/<attempt>" cut to 63 bytes: run and step by their
  * last 12 characters. */

@@ -10,17 +10,33 @@ static const struct {
 	size_t offset;
 	const char *section;
 } fields[] = {
-#define FIELD(section, field) {#field, offsetof(struct load_counts, field), section}
-    FIELD("rows", read), FIELD("rows", inserted), FIELD("rows", updated), FIELD("rows", unchanged), FIELD("rows", closed),
-    FIELD("rows", deduplicated), FIELD("rows", filtered), FIELD("rows", rejected),
-    FIELD("effects", versions_opened), FIELD("effects", versions_closed), FIELD("effects", rows_deleted),
-    FIELD("effects", members_inferred), FIELD("effects", rows_repointed), FIELD("effects", children),
-    FIELD("slice", rows_moved), FIELD("slice", rows_before), FIELD("slice", rows_after), FIELD("slice", rows_opened),
+#define FIELD(section, field) \
+	{ \
+#field, offsetof(struct load_counts, field), section \
+	}
+    FIELD("rows", read),
+    FIELD("rows", inserted),
+    FIELD("rows", updated),
+    FIELD("rows", unchanged),
+    FIELD("rows", closed),
+    FIELD("rows", deduplicated),
+    FIELD("rows", filtered),
+    FIELD("rows", rejected),
+    FIELD("effects", versions_opened),
+    FIELD("effects", versions_closed),
+    FIELD("effects", rows_deleted),
+    FIELD("effects", members_inferred),
+    FIELD("effects", rows_repointed),
+    FIELD("effects", children),
+    FIELD("slice", rows_moved),
+    FIELD("slice", rows_before),
+    FIELD("slice", rows_after),
+    FIELD("slice", rows_opened),
     FIELD("slice", content_rows),
 #undef FIELD
 };
 
-#define X(field) + 1
+#define X(field) +1
 _Static_assert(LENGTH_OF(fields) == 0 LOAD_COUNTS(X), "every count has its place in the result");
 #undef X
 
@@ -67,26 +83,30 @@ void
 result_from_json(const json_t *result, struct slice_outcome *outcome)
 {
 	for (size_t i = 0; i < LENGTH_OF(fields); i++)
-		*count_at(&outcome->counts, i) = json_int_or(json_object_get(result, fields[i].section), fields[i].name, 0);
+		*count_at(&outcome->counts, i) =
+		    json_int_or(json_object_get(result, fields[i].section), fields[i].name, 0);
 	outcome->bytes_read = json_int_or(result, "bytes_read", 0);
 }
 
 bool
 check_laws(struct ctx *ctx, const struct load_counts *counts)
 {
-	int64_t classified = counts->inserted + counts->updated + counts->unchanged + counts->closed + counts->deduplicated +
-	                     counts->filtered + counts->rejected;
+	int64_t classified = counts->inserted + counts->updated + counts->unchanged +
+			     counts->closed + counts->deduplicated + counts->filtered +
+			     counts->rejected;
 	int64_t after = counts->rows_before + counts->rows_opened - counts->rows_deleted;
 
 	if (counts->read != classified)
 		return fail(ctx, FAIL_ROW_LAW,
 		    "%lld rows were read, %lld are accounted for (inserted %lld, updated %lld, unchanged %lld, closed %lld, "
 		    "deduplicated %lld, filtered %lld, rejected %lld)",
-		    (long long)counts->read, (long long)classified, (long long)counts->inserted, (long long)counts->updated,
-		    (long long)counts->unchanged, (long long)counts->closed, (long long)counts->deduplicated,
+		    (long long)counts->read, (long long)classified, (long long)counts->inserted,
+		    (long long)counts->updated, (long long)counts->unchanged,
+		    (long long)counts->closed, (long long)counts->deduplicated,
 		    (long long)counts->filtered, (long long)counts->rejected);
 	if (counts->rows_after != after)
-		return fail(ctx, FAIL_ROW_LAW, "%lld rows after the load, %lld expected (before %lld, opened %lld, deleted %lld)",
+		return fail(ctx, FAIL_ROW_LAW,
+		    "%lld rows after the load, %lld expected (before %lld, opened %lld, deleted %lld)",
 		    (long long)counts->rows_after, (long long)after, (long long)counts->rows_before,
 		    (long long)counts->rows_opened, (long long)counts->rows_deleted);
 	return true;

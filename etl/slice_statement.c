@@ -9,7 +9,8 @@
 #include "etl/template.h"
 
 bool
-fill_statement(struct ctx *ctx, const struct loading *loading, const struct load_statement *statement, char **sql)
+fill_statement(struct ctx *ctx, const struct loading *loading,
+    const struct load_statement *statement, char **sql)
 {
 	const struct step_claim *claim = loading->job->claim;
 	const struct template_value values[] = {
@@ -25,14 +26,14 @@ fill_statement(struct ctx *ctx, const struct loading *loading, const struct load
 }
 
 static bool
-count_result(struct ctx *ctx, struct loading *loading, const struct load_statement *statement, const struct pg_rows *rows)
+count_result(struct ctx *ctx, struct loading *loading, const struct load_statement *statement,
+    const struct pg_rows *rows)
 {
 	struct load_counts *counts = &loading->outcome->counts;
 	const char *detail;
 
 	switch (statement->counter) {
-	case COUNT_NOTHING:
-		return true;
+	case COUNT_NOTHING: return true;
 	case COUNT_AFFECTED:
 		ASSERT(add_count(counts, statement->field, rows->affected));
 		return true;
@@ -46,8 +47,9 @@ count_result(struct ctx *ctx, struct loading *loading, const struct load_stateme
 		if (pg_i64(rows, 0, 0) == 0)
 			return true;
 		detail = rows->columns > 1 ? pg_value(rows, 0, 1) : NULL;
-		return fail(ctx, statement->code, "%lld %s%s%s", (long long)pg_i64(rows, 0, 0), statement->message,
-		    detail != NULL ? ": " : "", detail != NULL ? text_sanitize(ctx, detail) : "");
+		return fail(ctx, statement->code, "%lld %s%s%s", (long long)pg_i64(rows, 0, 0),
+		    statement->message, detail != NULL ? ": " : "",
+		    detail != NULL ? text_sanitize(ctx, detail) : "");
 	}
 	return true;
 }
@@ -83,7 +85,8 @@ run_statements(struct ctx *ctx, struct loading *loading, const struct load_state
 
 		if (!is_due(loading, statement))
 			continue;
-		if (!fill_statement(tmp, loading, statement, &sql) || !pg_query(tmp, loading->warehouse, sql, PG_NO_PARAMS, &rows) ||
+		if (!fill_statement(tmp, loading, statement, &sql) ||
+		    !pg_query(tmp, loading->warehouse, sql, PG_NO_PARAMS, &rows) ||
 		    !count_result(tmp, loading, statement, &rows))
 			return false;
 		trace(ctx, loading, statement->name, since_us, rows.affected);
@@ -92,7 +95,8 @@ run_statements(struct ctx *ctx, struct loading *loading, const struct load_state
 }
 
 void
-log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level, const char *message, json_t *fields)
+log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level, const char *message,
+    json_t *fields)
 {
 	if (job->log.write != NULL)
 		job->log.write(job->log.arg, ctx, level, message, fields);

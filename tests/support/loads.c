@@ -71,7 +71,7 @@ static const char source_tables[] =
     "  amount numeric(10,2), changed_at timestamptz DEFAULT now(), ignored text)";
 
 static const char no_tables[] = "DROP SCHEMA IF EXISTS loadstar CASCADE;"
-                                "DROP TABLE IF EXISTS dim_part, dim_tag, dim_kind, fact_sale";
+				"DROP TABLE IF EXISTS dim_part, dim_tag, dim_kind, fact_sale";
 
 static void
 must(struct loads *loads, bool ok)
@@ -106,7 +106,11 @@ ask(struct loads *loads, struct pg *pg, const char *sql)
 		for (int column = 0; column < rows.columns; column++) {
 			const char *value = pg_value(&rows, row, column);
 
-			text_addf(&out, "%s%s", column > 0 ? " " : row > 0 ? "\n" : "", value != NULL ? value : "-");
+			text_addf(&out, "%s%s",
+			    column > 0 ? " "
+			    : row > 0  ? "\n"
+				       : "",
+			    value != NULL ? value : "-");
 		}
 	return out.data;
 }
@@ -127,7 +131,8 @@ static void
 apply_ddl(struct loads *loads)
 {
 	struct slice_job job = loads_job(loads, "dim_part", -1);
-	const struct spec_table **tables = ctx_alloc_array(loads->ctx, loads->spec->table_count, sizeof(*tables));
+	const struct spec_table **tables =
+	    ctx_alloc_array(loads->ctx, loads->spec->table_count, sizeof(*tables));
 
 	for (size_t i = 0; i < loads->spec->table_count; i++)
 		tables[i] = &loads->spec->tables[i];
@@ -161,8 +166,10 @@ loads_new(void)
 	must(loads, config_load(ctx, &argc, argv, &loads->config));
 	loads->source = pg_cluster_open(ctx, "slice_source");
 	loads->warehouse = pg_cluster_open(ctx, "slice_warehouse");
-	config_add_connection(ctx, &loads->config, "shop", pg_cluster_url(ctx, "slice_source").hidden);
-	config_add_connection(ctx, &loads->config, "warehouse", pg_cluster_url(ctx, "slice_warehouse").hidden);
+	config_add_connection(ctx, &loads->config, "shop",
+	    pg_cluster_url(ctx, "slice_source").hidden);
+	config_add_connection(ctx, &loads->config, "warehouse",
+	    pg_cluster_url(ctx, "slice_warehouse").hidden);
 	loads_source(loads, source_tables);
 	loads_do(loads, no_tables);
 	apply_ddl(loads);
@@ -182,15 +189,26 @@ loads_job(struct loads *loads, const char *table, int day)
 	int64_t start_us = 0;
 
 	ASSERT(clock_parse("2024-01-01", &start_us));
-	*claim = (struct step_claim){.id = uuid_make(loads->ctx), .run_id = uuid_make(loads->ctx), .pipeline = "shop",
-	    .kind = "fact", .table = table, .scope = day < 0 ? "table" : "time", .slice = "table", .attempt = 1};
+	*claim = (struct step_claim){.id = uuid_make(loads->ctx),
+	    .run_id = uuid_make(loads->ctx),
+	    .pipeline = "shop",
+	    .kind = "fact",
+	    .table = table,
+	    .scope = day < 0 ? "table" : "time",
+	    .slice = "table",
+	    .attempt = 1};
 	claim->from_us = day < 0 ? CLOCK_MINUS_INFINITY : start_us + day * CLOCK_DAY_US;
 	claim->to_us = day < 0 ? CLOCK_INFINITY : start_us + (day + 1) * CLOCK_DAY_US;
 	if (day >= 0)
-		claim->slice = ctx_printf(loads->ctx, "%s/%s", clock_format(loads->ctx, claim->from_us),
-		    clock_format(loads->ctx, claim->to_us));
-	return (struct slice_job){.config = &loads->config, .spec = loads->spec,
-	    .table = spec_find_table(loads->spec, table), .claim = claim, .control_id = "test", .epoch = 1,
+		claim->slice =
+		    ctx_printf(loads->ctx, "%s/%s", clock_format(loads->ctx, claim->from_us),
+			clock_format(loads->ctx, claim->to_us));
+	return (struct slice_job){.config = &loads->config,
+	    .spec = loads->spec,
+	    .table = spec_find_table(loads->spec, table),
+	    .claim = claim,
+	    .control_id = "test",
+	    .epoch = 1,
 	    .load_id = (INT64_C(1) << 40) + ++loads->number};
 }
 

@@ -47,20 +47,28 @@ static const char model[] =
 static void
 assert_sound(struct loads *loads)
 {
-	assert_string_equal(loads_ask(loads,
-	    "SELECT count(*) FROM dim_part a JOIN dim_part b ON a.part_id = b.part_id AND a.part_key < b.part_key "
-	    "AND a.effective_from < b.effective_to AND b.effective_from < a.effective_to"), "0");
-	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM (SELECT FROM dim_part WHERE is_current GROUP BY part_id "
-	                                     "HAVING count(*) > 1) twice"), "0");
-	assert_string_equal(loads_ask(loads,
-	    "SELECT count(*) FROM dim_part d WHERE part_key > 0 AND is_current <> (effective_to = '9999-12-31 00:00:00+00')"), "0");
+	assert_string_equal(
+	    loads_ask(loads,
+		"SELECT count(*) FROM dim_part a JOIN dim_part b ON a.part_id = b.part_id AND a.part_key < b.part_key "
+		"AND a.effective_from < b.effective_to AND b.effective_from < a.effective_to"),
+	    "0");
+	assert_string_equal(
+	    loads_ask(loads,
+		"SELECT count(*) FROM (SELECT FROM dim_part WHERE is_current GROUP BY part_id "
+		"HAVING count(*) > 1) twice"),
+	    "0");
+	assert_string_equal(
+	    loads_ask(loads,
+		"SELECT count(*) FROM dim_part d WHERE part_key > 0 AND is_current <> (effective_to = '9999-12-31 00:00:00+00')"),
+	    "0");
 }
 
 static void
 empty(struct loads *loads)
 {
-	loads_do(loads, "TRUNCATE loadstar.dim_part_log, loadstar.dim_part_retired; DELETE FROM dim_part WHERE part_key > 0;"
-	                "DELETE FROM loadstar.slice_ledger");
+	loads_do(loads,
+	    "TRUNCATE loadstar.dim_part_log, loadstar.dim_part_retired; DELETE FROM dim_part WHERE part_key > 0;"
+	    "DELETE FROM loadstar.slice_ledger");
 }
 
 static void
@@ -78,9 +86,12 @@ shuffle(int *order, int count)
 static char *
 observation(struct loads *loads, const int *numbers, int i)
 {
-	int key = numbers[i] % KEYS, at = numbers[i] / KEYS % TIMES, value = numbers[i] / KEYS / TIMES % VALUES;
+	int key = numbers[i] % KEYS, at = numbers[i] / KEYS % TIMES,
+	    value = numbers[i] / KEYS / TIMES % VALUES;
 
-	return ctx_printf(loads->ctx, "('k%d', 'n%d', 1, timestamptz '2024-01-01 00:00:00+00' + %d * interval '1 day')", key, value, at);
+	return ctx_printf(loads->ctx,
+	    "('k%d', 'n%d', 1, timestamptz '2024-01-01 00:00:00+00' + %d * interval '1 day')", key,
+	    value, at);
 }
 
 static void
@@ -91,8 +102,8 @@ load_in_batches(struct loads *loads, const int *numbers, const int *order)
 
 		loads_source(loads, "TRUNCATE part");
 		for (int end = i + size; i < end && i < OBSERVATIONS; i++)
-			loads_source(loads,
-			    ctx_printf(loads->ctx, "INSERT INTO part VALUES %s", observation(loads, numbers, order[i])));
+			loads_source(loads, ctx_printf(loads->ctx, "INSERT INTO part VALUES %s",
+						observation(loads, numbers, order[i])));
 		(void)loads_load(loads, "dim_part", -1);
 		assert_sound(loads);
 	}
@@ -115,7 +126,8 @@ make_observations(int *numbers)
 static struct spec_table *
 ignore_deletes(struct loads *loads)
 {
-	struct spec_table *table = (struct spec_table *)(uintptr_t)spec_find_table(loads->spec, "dim_part");
+	struct spec_table *table =
+	    (struct spec_table *)(uintptr_t)spec_find_table(loads->spec, "dim_part");
 
 	table->deletes = DELETES_IGNORE;
 	return table;
@@ -134,10 +146,12 @@ test_any_order(void **state)
 		struct slice_outcome outcome;
 
 		make_observations(numbers);
-		loads_do(loads, "DROP TABLE IF EXISTS every; CREATE TEMP TABLE every (part_id text, name text, price numeric(10,2), "
-		                "since timestamptz)");
+		loads_do(loads,
+		    "DROP TABLE IF EXISTS every; CREATE TEMP TABLE every (part_id text, name text, price numeric(10,2), "
+		    "since timestamptz)");
 		for (int i = 0; i < OBSERVATIONS; i++) {
-			loads_do(loads, ctx_printf(loads->ctx, "INSERT INTO every VALUES %s", observation(loads, numbers, i)));
+			loads_do(loads, ctx_printf(loads->ctx, "INSERT INTO every VALUES %s",
+					    observation(loads, numbers, i)));
 			order[i] = i;
 		}
 		expected = loads_ask(loads, model);
@@ -146,7 +160,8 @@ test_any_order(void **state)
 		load_in_batches(loads, numbers, order);
 		assert_string_equal(loads_ask(loads, dimension), expected);
 		outcome = loads_load(loads, "dim_part", -1); /* the last batch again */
-		assert_int_equal(outcome.counts.unchanged + outcome.counts.deduplicated, outcome.counts.read);
+		assert_int_equal(outcome.counts.unchanged + outcome.counts.deduplicated,
+		    outcome.counts.read);
 		assert_int_equal(outcome.counts.versions_opened + outcome.counts.rows_deleted, 0);
 	}
 }
@@ -158,31 +173,40 @@ test_snapshots(void **state)
 	struct loads *loads = *state;
 
 	srand(7);
-	loads_source(loads, "INSERT INTO kind VALUES (1, 'x'); INSERT INTO tag VALUES (1, 1, 'a', 'b');"
-	                    "INSERT INTO sale (sale_id, part_id, shop_id, tag_id, kind_id, sold_at, amount) SELECT n, 'k' || n % 4, 1, 1,"
-	                    " 1, timestamptz '2024-01-01 00:00:00+00' + n * interval '20 minutes', 1 FROM generate_series(0, 71) n");
+	loads_source(loads,
+	    "INSERT INTO kind VALUES (1, 'x'); INSERT INTO tag VALUES (1, 1, 'a', 'b');"
+	    "INSERT INTO sale (sale_id, part_id, shop_id, tag_id, kind_id, sold_at, amount) SELECT n, 'k' || n % 4, 1, 1,"
+	    " 1, timestamptz '2024-01-01 00:00:00+00' + n * interval '20 minutes', 1 FROM generate_series(0, 71) n");
 	(void)loads_load(loads, "dim_kind", -1);
 	(void)loads_load(loads, "dim_tag", -1);
 	(void)loads_load(loads, "fact_sale", 0);
 	for (int round = 0; round < 40; round++) {
-		loads_source(loads, ctx_printf(loads->ctx,
-		    "DELETE FROM part WHERE random() < 0.2;"
-		    "UPDATE part SET name = 'n' || (random() * 2)::int, since = CASE WHEN random() < 0.5 THEN since ELSE"
-		    "  timestamptz '2024-01-01 00:00:00+00' + (random() * 86400)::int * interval '1 second' END WHERE random() < 0.4;"
-		    "INSERT INTO part SELECT 'k' || %d, 'n0', 1, '2024-01-01 12:00:00+00'"
-		    " WHERE NOT EXISTS (SELECT FROM part WHERE part_id = 'k' || %d)", rand() % 4, rand() % 4));
-		loads_source(loads, "DELETE FROM part a USING part b WHERE a.part_id = b.part_id AND a.ctid < b.ctid");
+		loads_source(loads,
+		    ctx_printf(loads->ctx,
+			"DELETE FROM part WHERE random() < 0.2;"
+			"UPDATE part SET name = 'n' || (random() * 2)::int, since = CASE WHEN random() < 0.5 THEN since ELSE"
+			"  timestamptz '2024-01-01 00:00:00+00' + (random() * 86400)::int * interval '1 second' END WHERE random() < 0.4;"
+			"INSERT INTO part SELECT 'k' || %d, 'n0', 1, '2024-01-01 12:00:00+00'"
+			" WHERE NOT EXISTS (SELECT FROM part WHERE part_id = 'k' || %d)",
+			rand() % 4, rand() % 4));
+		loads_source(loads,
+		    "DELETE FROM part a USING part b WHERE a.part_id = b.part_id AND a.ctid < b.ctid");
 		(void)loads_load(loads, "dim_part", -1);
 		assert_sound(loads);
-		assert_string_equal(loads_ask(loads,
-		    "SELECT count(*) FROM fact_sale f WHERE part_key <> COALESCE("
-		    "(SELECT part_key FROM dim_part d WHERE d.part_id = f.part_id AND part_key > 0 "
-		    "    AND effective_from <= sold_at AND sold_at < effective_to),"
-		    "(SELECT part_key FROM (SELECT * FROM dim_part d WHERE d.part_id = f.part_id AND part_key > 0 "
-		    "    ORDER BY effective_from LIMIT 1) first WHERE sold_at < effective_from), -1)"), "0");
-		assert_string_equal(loads_ask(loads, "SELECT string_agg(part_id, ',' ORDER BY part_id) FROM dim_part "
-		                                     "WHERE is_current AND part_key > 0"),
-		    loads_ask_source(loads, "SELECT string_agg(part_id, ',' ORDER BY part_id) FROM part"));
+		assert_string_equal(
+		    loads_ask(loads,
+			"SELECT count(*) FROM fact_sale f WHERE part_key <> COALESCE("
+			"(SELECT part_key FROM dim_part d WHERE d.part_id = f.part_id AND part_key > 0 "
+			"    AND effective_from <= sold_at AND sold_at < effective_to),"
+			"(SELECT part_key FROM (SELECT * FROM dim_part d WHERE d.part_id = f.part_id AND part_key > 0 "
+			"    ORDER BY effective_from LIMIT 1) first WHERE sold_at < effective_from), -1)"),
+		    "0");
+		assert_string_equal(
+		    loads_ask(loads,
+			"SELECT string_agg(part_id, ',' ORDER BY part_id) FROM dim_part "
+			"WHERE is_current AND part_key > 0"),
+		    loads_ask_source(loads,
+			"SELECT string_agg(part_id, ',' ORDER BY part_id) FROM part"));
 	}
 }
 

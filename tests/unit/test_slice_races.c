@@ -22,10 +22,11 @@ setup(void **state)
 {
 	struct loads *loads = loads_new();
 
-	loads_source(loads, "INSERT INTO part VALUES ('p1', 'bolt', 1, '2024-01-01'); INSERT INTO tag VALUES (1, 1, 'red', 'x');"
-	                    "INSERT INTO kind VALUES (1, 'retail');"
-	                    "INSERT INTO sale SELECT n, 'p1', 1, 1, 1, timestamptz '2024-01-01 00:00:00+00' + n * interval '1 minute', n, "
-	                    "now(), '' FROM generate_series(1, 50) n");
+	loads_source(loads,
+	    "INSERT INTO part VALUES ('p1', 'bolt', 1, '2024-01-01'); INSERT INTO tag VALUES (1, 1, 'red', 'x');"
+	    "INSERT INTO kind VALUES (1, 'retail');"
+	    "INSERT INTO sale SELECT n, 'p1', 1, 1, 1, timestamptz '2024-01-01 00:00:00+00' + n * interval '1 minute', n, "
+	    "now(), '' FROM generate_series(1, 50) n");
 	(void)loads_load(loads, "dim_part", -1);
 	(void)loads_load(loads, "dim_tag", -1);
 	(void)loads_load(loads, "dim_kind", -1);
@@ -54,7 +55,8 @@ load(void *arg)
 	struct attempt *attempt = arg;
 	struct ctx *ctx = ctx_new("attempt", 0);
 
-	attempt->code = slice_load(ctx, &attempt->job, &attempt->outcome) ? FAIL_NONE : ctx_failure(ctx)->code;
+	attempt->code =
+	    slice_load(ctx, &attempt->job, &attempt->outcome) ? FAIL_NONE : ctx_failure(ctx)->code;
 	ctx_free(ctx);
 	return NULL;
 }
@@ -62,24 +64,28 @@ load(void *arg)
 static const char *
 sales_and_ledger(struct loads *loads)
 {
-	return loads_ask(loads, "SELECT (SELECT count(*) FROM fact_sale), "
-	                        "(SELECT count(*) FROM loadstar.slice_ledger WHERE table_name = 'public.fact_sale')");
+	return loads_ask(loads,
+	    "SELECT (SELECT count(*) FROM fact_sale), "
+	    "(SELECT count(*) FROM loadstar.slice_ledger WHERE table_name = 'public.fact_sale')");
 }
 
 static void
 forget(struct loads *loads)
 {
-	loads_do(loads, "DELETE FROM fact_sale; DELETE FROM loadstar.slice_ledger WHERE table_name = 'public.fact_sale'");
+	loads_do(loads,
+	    "DELETE FROM fact_sale; DELETE FROM loadstar.slice_ledger WHERE table_name = 'public.fact_sale'");
 }
 
 /* Holds each publish between its locks and its COMMIT. */
 static void
 slow_down(struct loads *loads, double seconds)
 {
-	loads_do(loads, ctx_printf(loads->ctx,
-	    "CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NULL; END $$;"
-	    "DROP TRIGGER IF EXISTS slow ON fact_sale;"
-	    "CREATE TRIGGER slow AFTER INSERT ON fact_sale FOR EACH STATEMENT EXECUTE FUNCTION slow()", seconds));
+	loads_do(loads,
+	    ctx_printf(loads->ctx,
+		"CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NULL; END $$;"
+		"DROP TRIGGER IF EXISTS slow ON fact_sale;"
+		"CREATE TRIGGER slow AFTER INSERT ON fact_sale FOR EACH STATEMENT EXECUTE FUNCTION slow()",
+		seconds));
 }
 
 static void
@@ -102,7 +108,8 @@ test_two_attempts(void **state)
 		(void)pthread_join(b.thread, NULL);
 		assert_true(a.code == FAIL_NONE || a.code == FAIL_FENCED);
 		assert_true(b.code == FAIL_NONE);
-		committed = (a.code == FAIL_NONE && !a.outcome.found) + (b.code == FAIL_NONE && !b.outcome.found);
+		committed = (a.code == FAIL_NONE && !a.outcome.found) +
+			    (b.code == FAIL_NONE && !b.outcome.found);
 		assert_int_equal(committed, 1);
 		assert_string_equal(sales_and_ledger(loads), "50 1");
 	}
@@ -127,7 +134,8 @@ test_revoke_while_publishing(void **state)
 		assert_int_equal(pthread_create(&a.thread, NULL, load, &a), 0);
 		clock_sleep_ms(rand() % 150);
 		assert_true(slice_revoke(ctx, &revoking, &outcome, &committed));
-		assert_string_equal(sales_and_ledger(loads), committed ? "50 1" : "0 0"); /* at once, and for good */
+		assert_string_equal(sales_and_ledger(loads),
+		    committed ? "50 1" : "0 0"); /* at once, and for good */
 		(void)pthread_join(a.thread, NULL);
 		assert_string_equal(sales_and_ledger(loads), committed ? "50 1" : "0 0");
 		assert_true(committed || a.code != FAIL_NONE);
@@ -176,8 +184,10 @@ lose_commit(struct loads *loads, enum cut cut)
 
 	forget(loads);
 	config.connections = NULL;
-	config_add_connection(loads->ctx, &config, "shop", pg_cluster_url(loads->ctx, "slice_source").hidden);
-	config_add_connection(loads->ctx, &config, "warehouse", cutter_url(loads->ctx, cutter, "slice_warehouse"));
+	config_add_connection(loads->ctx, &config, "shop",
+	    pg_cluster_url(loads->ctx, "slice_source").hidden);
+	config_add_connection(loads->ctx, &config, "warehouse",
+	    cutter_url(loads->ctx, cutter, "slice_warehouse"));
 	job.config = &config;
 	code = loads_try(loads, &job, &outcome);
 	assert_true(cutter_stop(cutter));
