@@ -171,10 +171,11 @@ data_folder(void)
 static void
 begin(void)
 {
-	const struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
+	const struct passwd *user;
 
 	if (folder[0] != '\0')
 		return;
+	user = geteuid() == 0 ? getpwnam("postgres") : NULL;
 	(void)strcpy(folder, "/tmp/loadstar-pg-XXXXXX");
 	if (mkdtemp(folder) == NULL || (user != NULL && chown(folder, user->pw_uid, user->pw_gid) != 0))
 		die(folder);
