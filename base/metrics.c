@@ -29,9 +29,12 @@ static const struct {
 };
 
 /* Upper bounds of the histograms' buckets in seconds, ended by 0; +Inf is implied. */
-static const double fast_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 0};
-static const double wait_bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 0};
-static const double long_bounds[] = {1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 0};
+static const double fast_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+    2.5, 5, 10, 0};
+static const double wait_bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300,
+    1800, 0};
+static const double long_bounds[] = {1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400,
+    0};
 static const double *const bounds[METRIC_COUNT] = {
     [METRIC_RUN_DURATION] = long_bounds,
     [METRIC_STEP_START_DELAY] = wait_bounds,
@@ -39,11 +42,11 @@ static const double *const bounds[METRIC_COUNT] = {
 };
 
 struct series {
-	struct series *next;      /* in its chain */
+	struct series *next; /* in its chain */
 	char *labels[LABELS_MAX];
-	double value;             /* histograms: the sum */
-	uint64_t count;           /* histograms */
-	uint64_t *buckets;        /* histograms: not cumulated */
+	double value;      /* histograms: the sum */
+	uint64_t count;    /* histograms */
+	uint64_t *buckets; /* histograms: not cumulated */
 };
 
 struct family {
@@ -105,6 +108,16 @@ must_alloc(size_t count, size_t size_bytes)
 	return memory;
 }
 
+/* A metric without labels may be given NULL for them. */
+static const char *const *
+given(enum metric metric, const char *const *labels)
+{
+	static const char *const none[LABELS_MAX] = {"", "", "", ""};
+
+	ASSERT(labels != NULL || label_count(metric) == 0);
+	return labels != NULL ? labels : none;
+}
+
 static struct series *
 find(enum metric metric, const char *const *labels, size_t count)
 {
@@ -129,7 +142,7 @@ take(enum metric metric, const char *const *labels)
 	struct series *series, **chain;
 
 	for (size_t i = 0; i < count; i++)
-		ASSERT(labels != NULL && labels[i] != NULL);
+		ASSERT(labels[i] != NULL);
 	series = find(metric, labels, count);
 	if (series != NULL)
 		return series;
@@ -139,7 +152,8 @@ take(enum metric metric, const char *const *labels)
 		ASSERT(series->labels[i] != NULL);
 	}
 	if (table[metric].type == TYPE_HISTOGRAM)
-		series->buckets = must_alloc(bounds_count(bounds_of(metric)) + 1, sizeof(*series->buckets));
+		series->buckets =
+		    must_alloc(bounds_count(bounds_of(metric)) + 1, sizeof(*series->buckets));
 	chain = &families[metric].chains[hash(labels, count)];
 	series->next = *chain;
 	*chain = series;
@@ -163,8 +177,9 @@ void
 metrics_add(enum metric metric, const char *const *labels, double amount)
 {
 	lock(metric);
-	ASSERT(table[metric].type == TYPE_GAUGE || (table[metric].type == TYPE_COUNTER && amount >= 0));
-	take(metric, labels)->value += amount;
+	ASSERT(table[metric].type == TYPE_GAUGE ||
+	       (table[metric].type == TYPE_COUNTER && amount >= 0));
+	take(metric, given(metric, labels))->value += amount;
 	unlock(metric);
 }
 
@@ -173,7 +188,7 @@ metrics_set(enum metric metric, const char *const *labels, double value)
 {
 	lock(metric);
 	ASSERT(table[metric].type == TYPE_GAUGE);
-	take(metric, labels)->value = value;
+	take(metric, given(metric, labels))->value = value;
 	unlock(metric);
 }
 
@@ -186,7 +201,8 @@ metrics_observe(enum metric metric, const char *const *labels, double value)
 
 	lock(metric);
 	ASSERT(table[metric].type == TYPE_HISTOGRAM);
-	series = take(metric, labels);
+	series = take(metric, given(metric, labels));
+	ASSERT(series->buckets != NULL);
 	while (list[bucket] != 0 && value > list[bucket])
 		bucket++;
 	series->buckets[bucket]++;
@@ -221,9 +237,10 @@ metrics_value(enum metric metric, const char *const *labels)
 	double value = 0;
 
 	lock(metric);
-	series = find(metric, labels, label_count(metric));
+	series = find(metric, given(metric, labels), label_count(metric));
 	if (series != NULL)
-		value = table[metric].type == TYPE_HISTOGRAM ? (double)series->count : series->value;
+		value =
+		    table[metric].type == TYPE_HISTOGRAM ? (double)series->count : series->value;
 	unlock(metric);
 	return value;
 }
@@ -268,7 +285,8 @@ add_labels(struct text *page, enum metric metric, const struct series *series, c
 }
 
 static void
-add_sample(struct text *page, enum metric metric, const struct series *series, const char *suffix, double value)
+add_sample(struct text *page, enum metric metric, const struct series *series, const char *suffix,
+    double value)
 {
 	text_addf(page, "%s%s", table[metric].name, suffix);
 	add_labels(page, metric, series, NULL);
@@ -303,11 +321,12 @@ add_family(struct text *page, enum metric metric)
 {
 	static const char *const types[] = {"counter", "gauge", "histogram"};
 
-	text_addf(page, "# HELP %s %s\n# TYPE %s %s\n", table[metric].name, table[metric].help, table[metric].name,
-	    types[table[metric].type]);
+	text_addf(page, "# HELP %s %s\n# TYPE %s %s\n", table[metric].name, table[metric].help,
+	    table[metric].name, types[table[metric].type]);
 	lock(metric);
 	if (label_count(metric) == 0)
-		(void)take(metric, NULL); /* a metric without labels is there from the start, as 0 */
+		(void)take(metric,
+		    NULL); /* a metric without labels is there from the start, as 0 */
 	for (size_t i = 0; i < HASH_SIZE; i++) {
 		for (const struct series *s = families[metric].chains[i]; s != NULL; s = s->next) {
 			if (table[metric].type == TYPE_HISTOGRAM)

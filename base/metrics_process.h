@@ -1,4 +1,5 @@
-/* metrics_process: the process_* family of the metrics page, read from /proc when it is asked for. */
+/* metrics_process: the process_* family of the metrics page, read from /proc when it is asked for.
+ * */
 #ifndef BASE_METRICS_PROCESS_H
 #define BASE_METRICS_PROCESS_H
 

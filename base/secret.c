@@ -28,8 +28,8 @@ secret_show(const struct secret *secret)
 	return secret_is_set(secret) ? "***" : "(unset)";
 }
 
-/* Start of what follows "scheme://", and of the host after "user:password@"; NULL when s is not a URL. The last @ of all
- * counts, so that no password shows when its @ / or ? are not escaped. */
+/* Start of what follows "scheme://", and of the host after "user:password@"; NULL when s is not a
+ * URL. The last @ of all counts, so that no password shows when its @ / or ? are not escaped. */
 static const char *
 authority_of(const char *s, const char **host)
 {

@@ -1,8 +1,8 @@
 /*
  * shared: counted memory that outlives a ctx, for what several threads hold at once.
  *
- * A block starts with one reference and is freed with its last. The count is atomic; what is in the block is the owners'
- * business: make it immutable before it is shared, or keep it behind a lock.
+ * A block starts with one reference and is freed with its last. The count is atomic; what is in the
+ * block is the owners' business: make it immutable before it is shared, or keep it behind a lock.
  */
 #ifndef BASE_SHARED_H
 #define BASE_SHARED_H

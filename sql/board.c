@@ -1,18 +1,21 @@
 /*
- * DESIGN. One writer, many readers. Pages are immutable and counted; a reader holds the lock for one lookup in a hash table and
- * takes its reference along. A run's version decides between two pages of it, so that whoever read the database later
- * wins, in whatever order they come here.
+ * DESIGN. One writer, many readers. Pages are immutable and counted; a reader holds the lock for
+ * one lookup in a hash table and takes its reference along. A run's version decides between two
+ * pages of it, so that whoever read the database later wins, in whatever order they come here.
  *
- * The tail reads the outbox by id. Ids are given when a row is inserted and show when its transaction commits, so a
- * higher one may show first. A number that was passed over is a hole: it is remembered with the time it was first missed, asked for
- * again in every round, and forgotten after 60 s: by then its transaction has ended one way or the other, because control
- * transactions are bounded (statement_timeout 10 s, idle_in_transaction_session_timeout 10 s, a few statements each). Rolled-back
- * transactions leave holes that never fill; they cost an id in a list for a minute.
+ * The tail reads the outbox by id. Ids are given when a row is inserted and show when its
+ * transaction commits, so a higher one may show first. A number that was passed over is a hole: it
+ * is remembered with the time it was first missed, asked for again in every round, and forgotten
+ * after 60 s: by then its transaction has ended one way or the other, because control transactions
+ * are bounded (statement_timeout 10 s, idle_in_transaction_session_timeout 10 s, a few statements
+ * each). Rolled-back transactions leave holes that never fill; they cost an id in a list for a
+ * minute.
  *
- * After every (re)connection nothing on the board can be trusted: the tail notes where the outbox ends, looks for holes
- * in the rows before that place, empties the board and reads all unfinished runs. A transaction older than
- * those rows could still be missed; so the same is done once more 60 s later. Readers who read the database before the board was
- * emptied may not put what they read: the generation tells.
+ * After every (re)connection nothing on the board can be trusted: the tail notes where the outbox
+ * ends, looks for holes in the rows before that place, empties the board and reads all unfinished
+ * runs. A transaction older than those rows could still be missed; so the same is done once more 60
+ * s later. Readers who read the database before the board was emptied may not put what they read:
+ * the generation tells.
  */
 #include "sql/board.h"
 
@@ -57,14 +60,16 @@ board_etag(char etag[48], const char *run_id, int64_t version)
 			id[n++] = *run_id;
 	id[n] = '\0';
 	/* 12 hexadecimal digits: 2^48 changes of one run. */
-	(void)snprintf(etag, 48, "\"%s-%llx\"", id, (unsigned long long)version & 0xffffffffffffULL);
+	(void)snprintf(etag, 48, "\"%s-%llx\"", id,
+	    (unsigned long long)version & 0xffffffffffffULL);
 }
 
 /* A page in one block: the struct, then its texts. */
 static struct board_page *
 page_new(const struct run *run, const char *body)
 {
-	size_t id = strlen(run->id) + 1, pipeline = strlen(run->pipeline) + 1, length = strlen(body);
+	size_t id = strlen(run->id) + 1, pipeline = strlen(run->pipeline) + 1,
+	       length = strlen(body);
 	struct board_page *page = shared_new(sizeof(*page) + id + pipeline + length + 1);
 	char *texts = (char *)(page + 1);
 
@@ -153,7 +158,8 @@ put(struct board *board, struct board_page *page, int64_t version)
 }
 
 void
-board_put_run(struct ctx *ctx, struct board *board, const struct run *run, int64_t generation, struct board_page **page)
+board_put_run(struct ctx *ctx, struct board *board, const struct run *run, int64_t generation,
+    struct board_page **page)
 {
 	CTX_SCOPE(tmp, ctx);
 	struct board_page *mine = page_new(run, json_text(tmp, run_to_json(tmp, run)));
@@ -175,8 +181,8 @@ board_put_run(struct ctx *ctx, struct board *board, const struct run *run, int64
 }
 
 bool
-board_read(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id, int64_t generation,
-    struct board_page **page, bool *found)
+board_read(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id,
+    int64_t generation, struct board_page **page, bool *found)
 {
 	CTX_SCOPE(tmp, ctx);
 	struct run run;
@@ -253,8 +259,8 @@ board_take(struct ctx *ctx, struct board *board, const char *run_id)
 }
 
 bool
-board_load(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id, const struct board_page **page,
-    bool *found)
+board_load(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id,
+    const struct board_page **page, bool *found)
 {
 	struct board_page *held = NULL;
 

@@ -1,4 +1,5 @@
-/* board_internal: what board.c (the picture) and board_tail.c (the thread that keeps it true) share. */
+/* board_internal: what board.c (the picture) and board_tail.c (the thread that keeps it true)
+ * share. */
 #ifndef SQL_BOARD_INTERNAL_H
 #define SQL_BOARD_INTERNAL_H
 
@@ -27,15 +28,16 @@ struct board {
 	struct board_entry *chains[BOARD_CHAINS];
 	struct board_entry *newest, *oldest; /* finished runs by last use */
 	size_t finished;
-	int64_t generation;                  /* grows when the board is emptied */
+	int64_t generation; /* grows when the board is emptied */
 };
 
 int64_t board_generation(struct board *board);
 
-/* Reads a run and puts it on the board of that generation, unless the board knows a newer version or was emptied since.
- * *page: the newer of the two, with a reference for the caller; page may be NULL. A run that is gone leaves the board. */
-bool board_read(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id, int64_t generation,
-    struct board_page **page, bool *found) MUST_CHECK;
+/* Reads a run and puts it on the board of that generation, unless the board knows a newer version
+ * or was emptied since. *page: the newer of the two, with a reference for the caller; page may be
+ * NULL. A run that is gone leaves the board. */
+bool board_read(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id,
+    int64_t generation, struct board_page **page, bool *found) MUST_CHECK;
 
 struct run;
 void board_put_run(struct ctx *ctx, struct board *board, const struct run *run, int64_t generation,

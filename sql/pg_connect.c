@@ -12,7 +12,7 @@
 enum {
 	CONNECT_TIMEOUT_US = 5 * 1000 * 1000,
 	APPLICATION_NAME_BYTES = 63,
-	VERSION_OLDEST = 90600,       /* what answers less is Redshift: it says 8.0.2 */
+	VERSION_OLDEST = 90600, /* what answers less is Redshift: it says 8.0.2 */
 	VERSION_CONNECTION_CHECK = 140000,
 };
 
@@ -67,7 +67,8 @@ on_notice(void *arg, const char *message)
 	struct ctx *tmp = ctx_new("notice", 0);
 
 	pg->notices++;
-	log_line(NULL, LOG_DEBUG, "notice", "from", pg->what, "text", pg_clean(tmp, &pg->password, message), NULL);
+	log_line(NULL, LOG_DEBUG, "notice", "from", pg->what, "text",
+	    pg_clean(tmp, &pg->password, message), NULL);
 	ctx_free(tmp);
 }
 
@@ -86,8 +87,9 @@ option_value(const PQconninfoOption *options, const char *keyword)
 	return NULL;
 }
 
-/* Finds the password, and refuses a URL that libpq would read otherwise than it was meant: a password with a bare @, / or ?
- * would end up in the host, and from there in error texts. Nothing of the URL may be quoted here. */
+/* Finds the password, and refuses a URL that libpq would read otherwise than it was meant: a
+ * password with a bare @, / or ? would end up in the host, and from there in error texts. Nothing
+ * of the URL may be quoted here. */
 static bool
 read_url(struct ctx *ctx, const struct secret *url, struct pg *pg)
 {
@@ -108,20 +110,29 @@ read_url(struct ctx *ctx, const struct secret *url, struct pg *pg)
 	value = option_value(options, "password");
 	user = option_value(options, "user");
 	/* A password that is no secret (postgres:postgres) would only garble the texts. */
-	if (value != NULL && !text_equal(value, user) && !text_equal(value, option_value(options, "dbname")))
+	if (value != NULL && !text_equal(value, user) &&
+	    !text_equal(value, option_value(options, "dbname")))
 		pg->password = secret_make(pg->owner, value);
 	return true;
 }
 
-/* Before "dbname": our defaults, which the URL may change. After it: what is ours to say. A tcp_user_timeout also ends
- * connections whose peer takes no data for a while, as the target of a COPY may: it must not be short. */
+/* Before "dbname": our defaults, which the URL may change. After it: what is ours to say. A
+ * tcp_user_timeout also ends connections whose peer takes no data for a while, as the target of a
+ * COPY may: it must not be short. */
 static PGconn *
 start(const struct secret *url, const char *application_name)
 {
 	const char *const pairs[][2] = {
-	    {"keepalives", "1"}, {"keepalives_idle", "30"}, {"keepalives_interval", "10"}, {"keepalives_count", "3"},
-	    {"tcp_user_timeout", "120000"}, {"gssencmode", "disable"}, {"dbname", secret_reveal(url)},
-	    {"application_name", application_name}, {"client_encoding", "UTF8"}, {NULL, NULL},
+	    {"keepalives", "1"},
+	    {"keepalives_idle", "30"},
+	    {"keepalives_interval", "10"},
+	    {"keepalives_count", "3"},
+	    {"tcp_user_timeout", "120000"},
+	    {"gssencmode", "disable"},
+	    {"dbname", secret_reveal(url)},
+	    {"application_name", application_name},
+	    {"client_encoding", "UTF8"},
+	    {NULL, NULL},
 	};
 	const char *keywords[LENGTH_OF(pairs)], *values[LENGTH_OF(pairs)];
 
@@ -137,8 +148,8 @@ fail_unreachable(struct ctx *ctx, struct pg *pg, const char *message)
 {
 	CTX_SCOPE(tmp, ctx);
 
-	(void)fail(ctx, FAIL_DATABASE_UNREACHABLE, "%s at %s cannot be reached: %s", pg->what, pg->place,
-	    pg_clean(tmp, &pg->password, message));
+	(void)fail(ctx, FAIL_DATABASE_UNREACHABLE, "%s at %s cannot be reached: %s", pg->what,
+	    pg->place, pg_clean(tmp, &pg->password, message));
 	pg_close(pg);
 	return false;
 }
@@ -158,16 +169,10 @@ connect_loop(struct ctx *ctx, struct pg *pg)
 		if (!ready)
 			return fail_unreachable(ctx, pg, "no answer within 5 s");
 		switch (PQconnectPoll(pg->conn)) {
-		case PGRES_POLLING_OK:
-			return true;
-		case PGRES_POLLING_READING:
-			events = POLLIN;
-			break;
-		case PGRES_POLLING_WRITING:
-			events = POLLOUT;
-			break;
-		default:
-			return fail_unreachable(ctx, pg, PQerrorMessage(pg->conn));
+		case PGRES_POLLING_OK: return true;
+		case PGRES_POLLING_READING: events = POLLIN; break;
+		case PGRES_POLLING_WRITING: events = POLLOUT; break;
+		default: return fail_unreachable(ctx, pg, PQerrorMessage(pg->conn));
 		}
 	}
 }
@@ -180,13 +185,15 @@ settings(struct ctx *ctx, const struct pg_options *options, int version)
 	struct text sql;
 
 	text_init(&sql, ctx);
-	text_addf(&sql, "SET DateStyle = 'ISO, YMD'; SET TimeZone = %s; SET extra_float_digits = 1; "
-	                "SET statement_timeout = %lld",
+	text_addf(&sql,
+	    "SET DateStyle = 'ISO, YMD'; SET TimeZone = %s; SET extra_float_digits = 1; "
+	    "SET statement_timeout = %lld",
 	    pg_literal(ctx, zone), (long long)options->statement_timeout_ms);
 	if (version < VERSION_OLDEST)
 		return sql.data; /* Redshift refuses what follows */
-	text_addf(&sql, "; SET IntervalStyle = iso_8601; SET standard_conforming_strings = on; SET lock_timeout = %lld; "
-	                "SET idle_in_transaction_session_timeout = %lld; SET default_transaction_read_only = %s",
+	text_addf(&sql,
+	    "; SET IntervalStyle = iso_8601; SET standard_conforming_strings = on; SET lock_timeout = %lld; "
+	    "SET idle_in_transaction_session_timeout = %lld; SET default_transaction_read_only = %s",
 	    (long long)options->lock_timeout_ms, (long long)options->idle_in_transaction_timeout_ms,
 	    options->read_only ? "on" : "off");
 	if (version >= VERSION_CONNECTION_CHECK)
@@ -195,9 +202,11 @@ settings(struct ctx *ctx, const struct pg_options *options, int version)
 }
 
 static bool
-open_session(struct ctx *ctx, const struct secret *url, const struct pg_options *options, struct pg *pg)
+open_session(struct ctx *ctx, const struct secret *url, const struct pg_options *options,
+    struct pg *pg)
 {
-	const char *name = options->application_name != NULL ? options->application_name : "loadstar";
+	const char *name =
+	    options->application_name != NULL ? options->application_name : "loadstar";
 
 	if (!read_url(ctx, url, pg))
 		return false;

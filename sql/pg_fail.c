@@ -61,7 +61,8 @@ pg_clean(struct ctx *ctx, const struct secret *password, const char *message)
 	return out.data;
 }
 
-/* ", COPY t, line 5, column c" of a context line, without the value that may follow: it may be somebody's secret. */
+/* ", COPY t, line 5, column c" of a context line, without the value that may follow: it may be
+ * somebody's secret. */
 static char *
 copy_position(struct ctx *ctx, const PGresult *result)
 {
@@ -71,8 +72,8 @@ copy_position(struct ctx *ctx, const PGresult *result)
 	if (context == NULL || !text_starts_with(context, "COPY "))
 		return ctx_strdup(ctx, "");
 	end = strstr(context, ": \"");
-	return ctx_printf(ctx, " (%.*s)", (int)(end != NULL ? (size_t)(end - context) : strcspn(context, ":\n")),
-	    context);
+	return ctx_printf(ctx, " (%.*s)",
+	    (int)(end != NULL ? (size_t)(end - context) : strcspn(context, ":\n")), context);
 }
 
 static bool
@@ -98,7 +99,9 @@ pg_fail_result(struct ctx *ctx, struct pg *pg, const PGresult *result)
 		message = PQresultErrorMessage(result);
 	if (sqlstate == NULL) {
 		sqlstate = "";
-		code = pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK ? FAIL_CONNECTION_LOST : FAIL_SQL_ERROR;
+		code = pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK
+			   ? FAIL_CONNECTION_LOST
+			   : FAIL_SQL_ERROR;
 	} else {
 		code = pg_fail_code(sqlstate, message);
 	}
@@ -118,8 +121,8 @@ pg_fail_lost(struct ctx *ctx, struct pg *pg)
 	CTX_SCOPE(tmp, ctx);
 	const char *message = pg_clean(tmp, &pg->password, PQerrorMessage(pg->conn));
 
-	(void)fail(ctx, pg->committing ? FAIL_COMMIT_UNKNOWN : FAIL_CONNECTION_LOST, "%s at %s: %s", pg->what, pg->place,
-	    *message != '\0' ? message : "the connection broke");
+	(void)fail(ctx, pg->committing ? FAIL_COMMIT_UNKNOWN : FAIL_CONNECTION_LOST, "%s at %s: %s",
+	    pg->what, pg->place, *message != '\0' ? message : "the connection broke");
 	pg_close(pg);
 	return false;
 }
@@ -127,22 +130,20 @@ pg_fail_lost(struct ctx *ctx, struct pg *pg)
 bool
 pg_fail_closed(struct ctx *ctx, struct pg *pg)
 {
-	return fail(ctx, FAIL_CONNECTION_LOST, "%s at %s: the session is closed", pg->what, pg->place);
+	return fail(ctx, FAIL_CONNECTION_LOST, "%s at %s: the session is closed", pg->what,
+	    pg->place);
 }
 
 bool
 pg_fail_reason(struct ctx *ctx, enum cancel_reason reason, const char *what)
 {
 	switch (reason) {
-	case CANCEL_DEADLINE:
-		return fail(ctx, FAIL_STEP_DEADLINE, "%s: the time is over", what);
+	case CANCEL_DEADLINE: return fail(ctx, FAIL_STEP_DEADLINE, "%s: the time is over", what);
 	case CANCEL_SUPERSEDED:
 		return fail(ctx, FAIL_FENCED, "%s: another attempt owns the work", what);
-	case CANCEL_SHUTDOWN:
-		return fail(ctx, FAIL_HANDED_BACK, "%s: the process is ending", what);
+	case CANCEL_SHUTDOWN: return fail(ctx, FAIL_HANDED_BACK, "%s: the process is ending", what);
 	case CANCEL_REQUESTED:
-	case CANCEL_NONE:
-		break;
+	case CANCEL_NONE: break;
 	}
 	return fail(ctx, FAIL_CANCELLED, "%s: cancelled", what);
 }
@@ -151,7 +152,8 @@ bool
 pg_fail_cancelled(struct ctx *ctx, struct pg *pg)
 {
 	if (pg->committing)
-		(void)fail(ctx, FAIL_COMMIT_UNKNOWN, "%s at %s: cancelled while it committed", pg->what, pg->place);
+		(void)fail(ctx, FAIL_COMMIT_UNKNOWN, "%s at %s: cancelled while it committed",
+		    pg->what, pg->place);
 	(void)pg_fail_reason(ctx, ctx_cancelled(ctx), pg->what);
 	pg_close(pg);
 	return false;

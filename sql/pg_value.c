@@ -11,7 +11,8 @@ const char *
 pg_value(const struct pg_rows *rows, int row, int column)
 {
 	ASSERT(row >= 0 && row < rows->count && column >= 0 && column < rows->columns);
-	return PQgetisnull(rows->result, row, column) ? NULL : PQgetvalue(rows->result, row, column);
+	return PQgetisnull(rows->result, row, column) ? NULL
+						      : PQgetvalue(rows->result, row, column);
 }
 
 int64_t
@@ -32,7 +33,8 @@ pg_bool(const struct pg_rows *rows, int row, int column)
 	return s != NULL && *s == 't';
 }
 
-/* Years beyond four digits and before Christ count as infinite: clock's calendar does not have them. */
+/* Years beyond four digits and before Christ count as infinite: clock's calendar does not have
+ * them. */
 int64_t
 pg_time_us(const struct pg_rows *rows, int row, int column)
 {

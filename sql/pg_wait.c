@@ -56,7 +56,8 @@ release_result(void *handle)
 	PQclear(handle);
 }
 
-/* A flush that fails while sending may leave the server's last words unread: those are the better message. */
+/* A flush that fails while sending may leave the server's last words unread: those are the better
+ * message. */
 static void
 flush_some(struct pg *pg, short *events)
 {
@@ -73,8 +74,10 @@ pg_next(struct ctx *ctx, struct pg *pg, PGresult **result)
 		return pg_fail_closed(ctx, pg);
 	flush_some(pg, &events);
 	while (PQisBusy(pg->conn)) {
-		/* Looks again each tick even when the socket is silent: TLS may have read ahead of it. */
-		if (!pg_wait_socket(ctx, pg, events, clock_monotonic_us() + PG_TICK_MS * 1000, NULL))
+		/* Looks again each tick even when the socket is silent: TLS may have read ahead of
+		 * it. */
+		if (!pg_wait_socket(ctx, pg, events, clock_monotonic_us() + PG_TICK_MS * 1000,
+			NULL))
 			return false;
 		if (PQconsumeInput(pg->conn) == 0 && PQisBusy(pg->conn))
 			return pg_fail_lost(ctx, pg);
@@ -90,7 +93,8 @@ pg_next(struct ctx *ctx, struct pg *pg, PGresult **result)
 static bool
 fail_unexpected_copy(struct ctx *ctx, struct pg *pg)
 {
-	(void)fail(ctx, FAIL_SQL_ERROR, "%s at %s: COPY through this session is not allowed here", pg->what, pg->place);
+	(void)fail(ctx, FAIL_SQL_ERROR, "%s at %s: COPY through this session is not allowed here",
+	    pg->what, pg->place);
 	pg_close(pg);
 	return false;
 }
@@ -111,12 +115,10 @@ pg_finish(struct ctx *ctx, struct pg *pg, PGresult **last)
 		switch (PQresultStatus(result)) {
 		case PGRES_COMMAND_OK:
 		case PGRES_TUPLES_OK:
-		case PGRES_EMPTY_QUERY:
-			break;
+		case PGRES_EMPTY_QUERY: break;
 		case PGRES_COPY_IN:
 		case PGRES_COPY_OUT:
-		case PGRES_COPY_BOTH:
-			return fail_unexpected_copy(ctx, pg);
+		case PGRES_COPY_BOTH: return fail_unexpected_copy(ctx, pg);
 		default:
 			good = pg_fail_result(ctx, pg, result);
 			if (pg->conn == NULL)
@@ -151,6 +153,7 @@ pg_enter_copy(struct ctx *ctx, struct pg *pg, const char *sql, ExecStatusType wa
 	if (result != NULL && PQresultStatus(result) == PGRES_FATAL_ERROR)
 		(void)pg_fail_result(ctx, pg, result);
 	else
-		(void)fail(ctx, FAIL_SQL_ERROR, "%s at %s: the statement is not the COPY it must be", pg->what, pg->place);
+		(void)fail(ctx, FAIL_SQL_ERROR,
+		    "%s at %s: the statement is not the COPY it must be", pg->what, pg->place);
 	return pg_drain(ctx, pg);
 }

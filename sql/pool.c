@@ -11,7 +11,8 @@
 
 enum {
 	WAIT_US = 5 * 1000 * 1000,
-	STATEMENT_TIMEOUT_MS = 10 * 1000,   /* sql/board.c counts on these two: no control transaction is long */
+	STATEMENT_TIMEOUT_MS =
+	    10 * 1000, /* sql/board.c counts on these two: no control transaction is long */
 	IDLE_TRANSACTION_TIMEOUT_MS = 10 * 1000,
 };
 #define IDLE_LIMIT_US (INT64_C(300) * 1000 * 1000)
@@ -21,7 +22,7 @@ struct session {
 	struct ctx *ctx;      /* its own: holds this struct and the pg */
 	struct pool *pool;
 	struct pg *db;
-	int64_t idle_us;      /* since when, monotonic */
+	int64_t idle_us; /* since when, monotonic */
 };
 
 struct pool {
@@ -32,7 +33,7 @@ struct pool {
 	pthread_cond_t freed;
 	/* under lock: */
 	struct session *idle;
-	int open;        /* idle and taken ones, and those being opened */
+	int open; /* idle and taken ones, and those being opened */
 };
 
 static const struct pg_options options = {
@@ -78,7 +79,8 @@ unlock(struct pool *pool)
 	ASSERT(pthread_mutex_unlock(&pool->lock) == 0);
 }
 
-/* Ends sessions that are in no list any more; outside the lock, for closing talks to the network. */
+/* Ends sessions that are in no list any more; outside the lock, for closing talks to the network.
+ * */
 static void
 end_sessions(struct session *session)
 {
@@ -149,7 +151,8 @@ static void
 wait_tick(struct pool *pool)
 {
 	int64_t until_us = clock_monotonic_us() + PG_TICK_MS * 1000;
-	struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+	struct timespec until = {.tv_sec = until_us / 1000000,
+	    .tv_nsec = until_us % 1000000 * 1000};
 	int error = pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
 
 	ASSERT(error == 0 || error == ETIMEDOUT);
@@ -179,7 +182,8 @@ reserve(struct ctx *ctx, struct pool *pool, struct session **session)
 		return true;
 	if (cancelled)
 		return pg_fail_reason(ctx, ctx_cancelled(ctx), options.what);
-	return fail(ctx, FAIL_DATABASE_UNREACHABLE, "%s: all %d sessions were busy for 5 s", options.what, pool->limit);
+	return fail(ctx, FAIL_DATABASE_UNREACHABLE, "%s: all %d sessions were busy for 5 s",
+	    options.what, pool->limit);
 }
 
 static void
@@ -217,7 +221,8 @@ pool_take(struct ctx *ctx, struct pool *pool, struct pg **db)
 
 	if (!reserve(ctx, pool, &session))
 		return false;
-	/* An idle session may have died with a restart of its server: then the next, at last a fresh one. */
+	/* An idle session may have died with a restart of its server: then the next, at last a
+	 * fresh one. */
 	while (session != NULL && !pg_is_idle(session->db)) {
 		session->next = NULL;
 		end_sessions(session);

@@ -1,8 +1,10 @@
 /*
  * pg_cluster: a private PostgreSQL for a test, in a temporary folder, reached by a socket alone.
  *
- * One a process, started at first use and stopped at exit, also when a test fails. As root the server runs as the user
- * postgres. The first use is the main thread's, for the server dies with the thread that started it. Binaries are looked for in PG_BIN, then in Debian's folders, then in PATH. A failure to start ends the process.
+ * One a process, started at first use and stopped at exit, also when a test fails. As root the
+ * server runs as the user postgres. The first use is the main thread's, for the server dies with
+ * the thread that started it. Binaries are looked for in PG_BIN, then in Debian's folders, then in
+ * PATH. A failure to start ends the process.
  */
 #ifndef TESTS_SUPPORT_PG_CLUSTER_H
 #define TESTS_SUPPORT_PG_CLUSTER_H

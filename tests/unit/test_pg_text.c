@@ -16,14 +16,31 @@ test_codes(void **state)
 		const char *sqlstate;
 		enum fail_code code;
 	} cases[] = {
-	    {"08006", FAIL_CONNECTION_LOST}, {"08P01", FAIL_CONNECTION_LOST}, {"57P01", FAIL_CONNECTION_LOST},
-	    {"57P02", FAIL_CONNECTION_LOST}, {"57P03", FAIL_CONNECTION_LOST}, {"57P04", FAIL_SQL_ERROR},
-	    {"57P05", FAIL_CONNECTION_LOST}, {"25P03", FAIL_CONNECTION_LOST}, {"25P02", FAIL_SQL_ERROR},
-	    {"53100", FAIL_DISK_FULL}, {"53000", FAIL_SQL_RESOURCES}, {"53200", FAIL_SQL_RESOURCES},
-	    {"53300", FAIL_SQL_RESOURCES}, {"40001", FAIL_SQL_CONFLICT}, {"40P01", FAIL_SQL_CONFLICT},
-	    {"40002", FAIL_SQL_ERROR}, {"55P03", FAIL_LOCK_TIMEOUT}, {"55006", FAIL_SQL_ERROR},
-	    {"57014", FAIL_STATEMENT_TIMEOUT}, {"22001", FAIL_SQL_DATA}, {"22P02", FAIL_SQL_DATA},
-	    {"23505", FAIL_SQL_DATA}, {"23P01", FAIL_SQL_DATA}, {"42601", FAIL_SQL_ERROR}, {"XX000", FAIL_SQL_ERROR},
+	    {"08006", FAIL_CONNECTION_LOST},
+	    {"08P01", FAIL_CONNECTION_LOST},
+	    {"57P01", FAIL_CONNECTION_LOST},
+	    {"57P02", FAIL_CONNECTION_LOST},
+	    {"57P03", FAIL_CONNECTION_LOST},
+	    {"57P04", FAIL_SQL_ERROR},
+	    {"57P05", FAIL_CONNECTION_LOST},
+	    {"25P03", FAIL_CONNECTION_LOST},
+	    {"25P02", FAIL_SQL_ERROR},
+	    {"53100", FAIL_DISK_FULL},
+	    {"53000", FAIL_SQL_RESOURCES},
+	    {"53200", FAIL_SQL_RESOURCES},
+	    {"53300", FAIL_SQL_RESOURCES},
+	    {"40001", FAIL_SQL_CONFLICT},
+	    {"40P01", FAIL_SQL_CONFLICT},
+	    {"40002", FAIL_SQL_ERROR},
+	    {"55P03", FAIL_LOCK_TIMEOUT},
+	    {"55006", FAIL_SQL_ERROR},
+	    {"57014", FAIL_STATEMENT_TIMEOUT},
+	    {"22001", FAIL_SQL_DATA},
+	    {"22P02", FAIL_SQL_DATA},
+	    {"23505", FAIL_SQL_DATA},
+	    {"23P01", FAIL_SQL_DATA},
+	    {"42601", FAIL_SQL_ERROR},
+	    {"XX000", FAIL_SQL_ERROR},
 	};
 
 	(void)state;
@@ -43,7 +60,8 @@ test_quoting(void **state)
 	assert_string_equal(pg_identifier(ctx, "a\"b"), "\"a\"\"b\"");
 	assert_string_equal(pg_literal(ctx, "it's \\ \"so\""), "'it''s \\ \"so\"'");
 	assert_string_equal(pg_literal(ctx, ""), "''");
-	assert_string_equal(pg_text_array(ctx, items, 6), "{\"a\",\"b\\\"c\\\\d\",\"\",NULL,\"NULL\",\"{,}\"}");
+	assert_string_equal(pg_text_array(ctx, items, 6),
+	    "{\"a\",\"b\\\"c\\\\d\",\"\",NULL,\"NULL\",\"{,}\"}");
 	assert_string_equal(pg_text_array(ctx, items, 0), "{}");
 	ctx_free(ctx);
 }
@@ -55,7 +73,8 @@ test_clean(void **state)
 	struct secret password = secret_make(ctx, "c4n4ry"), none = {NULL};
 
 	(void)state;
-	assert_string_equal(pg_clean(ctx, &password, "c4n4ry: no, c4n4ry\n\tmore c4n4ry"), "***: no, ***");
+	assert_string_equal(pg_clean(ctx, &password, "c4n4ry: no, c4n4ry\n\tmore c4n4ry"),
+	    "***: no, ***");
 	assert_string_equal(pg_clean(ctx, &none, "bell \a\xff\nmore"), "bell ??");
 	assert_string_equal(pg_clean(ctx, &none, ""), "");
 	ctx_free(ctx);
