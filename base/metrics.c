@@ -325,8 +325,8 @@ add_family(struct text *page, enum metric metric)
 	    table[metric].name, types[table[metric].type]);
 	lock(metric);
 	if (label_count(metric) == 0)
-		(void)take(metric,
-		    NULL); /* a metric without labels is there from the start, as 0 */
+		/* A metric without labels is there from the start, as 0. */
+		(void)take(metric, given(metric, NULL));
 	for (size_t i = 0; i < HASH_SIZE; i++) {
 		for (const struct series *s = families[metric].chains[i]; s != NULL; s = s->next) {
 			if (table[metric].type == TYPE_HISTOGRAM)
