@@ -6,7 +6,8 @@
  * afterwards is final. An answer to COMMIT that does not come is no failure yet: the old session is ended, the lock is
  * taken, and then the ledger tells.
  */
-#include "base/clock.h"
+#include <stdlib.h>
+
 #include "base/fail.h"
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -92,6 +93,7 @@ hash_content(struct ctx *ctx, struct loading *loading, const char **hash)
 	    !pg_query(ctx, loading->warehouse, sql, PG_NO_PARAMS, &rows))
 		return false;
 	*hash = pg_value(&rows, 0, 0);
+	loading->outcome->counts.content_rows = strtoll(*hash, NULL, 10); /* "<rows>:<sum>" */
 	return true;
 }
 
