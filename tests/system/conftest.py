@@ -1,6 +1,12 @@
 import pytest
 
-from service import Service
+from service import TEMPLATES, Service
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates():
+    yield
+    TEMPLATES.close()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def running_fact(service, run_id):
     return [s for s in service.steps(run_id, status="running") if s["kind"] == "fact"]
 
 
-def sessions(service, like="loadstar/%"):
+def sessions(service, like="loadstar/%/%/%"):
     return service.sql("warehouse", "SELECT pid, application_name FROM pg_stat_activity WHERE application_name LIKE %s", like)
 
 
