@@ -10,7 +10,12 @@
 #include "handlers/auth.h"
 #include "server/home.h"
 
-enum { RECONNECT_MS = 60000, RECONNECT_PAUSE_MS = 500, WAIT_S = 30 };
+enum {
+	RECONNECT_MS = 60000,
+	RECONNECT_PAUSE_MS = 500,
+	WAIT_S = 30,
+	TOKEN_S = 7 * 24 * 3600 /* outlives every run that is followed; it never leaves this process */
+};
 
 static bool
 url_is_loopback(const char *url)
@@ -37,7 +42,7 @@ client_open(struct ctx *ctx, const struct config *config, bool json, struct clie
 	if (!secret_is_set(&secret) &&
 	    (!home_open(ctx, config, &home) || !home_secret(ctx, &home, "jwt_secret", &secret, &created)))
 		return false;
-	if (!auth_issue(ctx, &secret, "cli", NULL, 3600, config->jwt_issuer, config->jwt_audience, &token))
+	if (!auth_issue(ctx, &secret, "cli", NULL, TOKEN_S, config->jwt_issuer, config->jwt_audience, &token))
 		return false;
 	client->token = secret_make(ctx, token);
 	return true;
@@ -61,25 +66,41 @@ fail_problem(struct ctx *ctx, const struct http_answer *answer)
 	return fail(ctx, fail_code_find(code), "%s", message.data);
 }
 
+/* False when nobody is there, or nobody who can answer now. */
 static bool
-call(struct ctx *ctx, const struct client *client, struct http_call *what, const char *path, struct http_answer *answer)
+reach(struct ctx *ctx, struct client *client, const struct http_call *what, struct http_answer *answer)
+{
+	if (!http_client_call(ctx, client->http, what, answer)) {
+		const char *reason = ctx_strdup(ctx, ctx_failure(ctx)->message);
+
+		if (client->answered)
+			return false;
+		fail_clear(ctx);
+		return fail(ctx, FAIL_IO, "cannot reach the service: %s", reason);
+	}
+	return answer->status != 503 || fail_problem(ctx, answer);
+}
+
+static bool
+call(struct ctx *ctx, struct client *client, struct http_call *what, const char *path, struct http_answer *answer)
 {
 	int64_t deadline_us = clock_monotonic_us() + RECONNECT_MS * CLOCK_SECOND_US / 1000;
 
 	what->url = ctx_printf(ctx, "%s%s", client->url, path);
 	what->bearer = &client->token;
-	while (!http_client_call(ctx, client->http, what, answer)) {
-		/* A POST may have arrived; only its idempotency key makes it safe to say again, and those have one. */
-		if (clock_monotonic_us() > deadline_us)
+	/* A POST may have arrived; only its idempotency key makes it safe to say again, and those have one. */
+	while (!reach(ctx, client, what, answer)) {
+		if (!client->answered || clock_monotonic_us() > deadline_us)
 			return false;
 		fail_clear(ctx);
 		clock_sleep_ms(RECONNECT_PAUSE_MS);
 	}
+	client->answered = true;
 	return answer->status < 400 || fail_problem(ctx, answer);
 }
 
 bool
-client_get(struct ctx *ctx, const struct client *client, const char *path, json_t **answer)
+client_get(struct ctx *ctx, struct client *client, const char *path, json_t **answer)
 {
 	struct http_call what = {.method = "GET"};
 	struct http_answer got;
@@ -88,7 +109,7 @@ client_get(struct ctx *ctx, const struct client *client, const char *path, json_
 }
 
 bool
-client_post(struct ctx *ctx, const struct client *client, const char *path, const json_t *body, json_t **answer)
+client_post(struct ctx *ctx, struct client *client, const char *path, const json_t *body, json_t **answer)
 {
 	const char *headers[] = {ctx_printf(ctx, "Idempotency-Key: %s", uuid_make(ctx)), NULL};
 	struct http_call what = {
@@ -99,7 +120,7 @@ client_post(struct ctx *ctx, const struct client *client, const char *path, cons
 }
 
 bool
-client_wait_run(struct ctx *ctx, const struct client *client, const char *run_id, char etag[64], json_t **run)
+client_wait_run(struct ctx *ctx, struct client *client, const char *run_id, char etag[64], json_t **run)
 {
 	const char *headers[] = {ctx_printf(ctx, "If-None-Match: %s", etag), NULL};
 	struct http_call what = {
@@ -115,6 +136,22 @@ client_wait_run(struct ctx *ctx, const struct client *client, const char *run_id
 		return true;
 	(void)snprintf(etag, 64, "%s", got.etag != NULL ? got.etag : "");
 	return json_parse(ctx, got.body, got.length, run);
+}
+
+void
+client_add_filter(struct text *filters, const char *name, const char *value)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~,:";
+
+	if (value == NULL)
+		return;
+	text_addf(filters, "&%s=", name);
+	for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
+		if (strchr(plain, *p) != NULL)
+			text_add_bytes(filters, p, 1);
+		else
+			text_addf(filters, "%%%02X", *p);
+	}
 }
 
 void

@@ -89,7 +89,7 @@ client_print_run(const json_t *run)
 }
 
 bool
-client_follow(struct ctx *ctx, const struct client *client, const char *run_id, int *exit_code)
+client_follow(struct ctx *ctx, struct client *client, const char *run_id, int *exit_code)
 {
 	bool bar = isatty(STDOUT_FILENO) && !client->json;
 	int64_t printed_us = 0;

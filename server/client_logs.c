@@ -2,7 +2,7 @@
  * logs RUN [-f]: the log of a run, once or as it is written.
  *
  * A stream that breaks is taken up after the last whole line that was printed, so that no line is lost or doubled when the
- * service restarts meanwhile. It ends when the run is final and the stream was ended by the service.
+ * service restarts meanwhile. It ends with the first whole stream that began after the run was final.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +21,7 @@ struct tail {
 	struct text partial; /* of the line that has not ended yet */
 	int64_t last_id;
 	bool raw;            /* --json: lines as they came */
+	const char *filter;  /* "&level=…&step=…", or nothing */
 };
 
 static void
@@ -65,7 +66,7 @@ on_piece(void *arg, const char *piece, size_t length)
 }
 
 static bool
-run_is_final(struct ctx *ctx, const struct client *client, const char *run_id, bool *final)
+run_is_final(struct ctx *ctx, struct client *client, const char *run_id, bool *final)
 {
 	json_t *run;
 
@@ -77,17 +78,19 @@ run_is_final(struct ctx *ctx, const struct client *client, const char *run_id, b
 
 /* One stream, to its end or break. False when the service said no (its failure is in ctx). */
 static bool
-stream_once(struct ctx *ctx, const struct client *client, const char *run_id, struct tail *tail, bool *whole)
+stream_once(struct ctx *ctx, struct client *client, const char *run_id, struct tail *tail, bool *whole)
 {
 	struct http_call call = {.method = "GET", .bearer = &client->token, .accept = "application/x-ndjson",
 	    .timeout_ms = SILENCE_MS, .on_piece = on_piece, .arg = tail};
 	struct http_answer answer;
 
-	call.url = ctx_printf(ctx, "%s/v1/runs/%s/logs?follow=1&after=%lld", client->url, run_id, (long long)tail->last_id);
+	call.url = ctx_printf(ctx, "%s/v1/runs/%s/logs?follow=1&after=%lld%s", client->url, run_id,
+	    (long long)tail->last_id, tail->filter);
 	tail->ctx = ctx;
 	text_init(&tail->partial, ctx);
 	*whole = http_client_call(ctx, client->http, &call, &answer);
-	if (!*whole) {
+	if (!*whole || answer.status == 503) { /* run_is_final waits until the service is back */
+		*whole = false;
 		fail_clear(ctx);
 		clock_sleep_ms(PAUSE_MS);
 		return true;
@@ -99,21 +102,21 @@ stream_once(struct ctx *ctx, const struct client *client, const char *run_id, st
 }
 
 static bool
-follow(struct ctx *ctx, const struct client *client, const char *run_id, struct tail *tail)
+follow(struct ctx *ctx, struct client *client, const char *run_id, struct tail *tail)
 {
 	bool final = false, whole = false;
 
 	while (!final || !whole) {
 		CTX_SCOPE(tmp, ctx);
 
-		if (!stream_once(tmp, client, run_id, tail, &whole) || !run_is_final(tmp, client, run_id, &final))
+		if (!run_is_final(tmp, client, run_id, &final) || !stream_once(tmp, client, run_id, tail, &whole))
 			return false;
 	}
 	return true;
 }
 
 static bool
-print_pages(struct ctx *ctx, const struct client *client, const char *run_id, const char *filter, struct tail *tail)
+print_pages(struct ctx *ctx, struct client *client, const char *run_id, struct tail *tail)
 {
 	bool more = true;
 
@@ -123,7 +126,7 @@ print_pages(struct ctx *ctx, const struct client *client, const char *run_id, co
 		size_t i;
 
 		if (!client_get(tmp, client,
-		        ctx_printf(tmp, "/v1/runs/%s/logs?limit=1000&after=%lld%s", run_id, (long long)tail->last_id, filter),
+		        ctx_printf(tmp, "/v1/runs/%s/logs?limit=1000&after=%lld%s", run_id, (long long)tail->last_id, tail->filter),
 		        &page))
 			return false;
 		tail->ctx = tmp;
@@ -143,14 +146,16 @@ command_logs(struct ctx *ctx, struct config *config, int argc, char **argv)
 	    {"level", OPTION_TEXT, &level}, {"step", OPTION_TEXT, &step}, {"json", OPTION_FLAG, &json}, {0}};
 	struct tail tail = {0};
 	struct client client;
-	char *filter;
+	struct text filter;
 
 	if (!options_parse(ctx, "logs", options, &argc, argv, 1, 1) || !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
 	tail.raw = json;
-	filter = ctx_printf(ctx, "%s%s%s%s", level != NULL ? "&level=" : "", level != NULL ? level : "",
-	    step != NULL ? "&step=" : "", step != NULL ? step : "");
-	if (follows ? !follow(ctx, &client, argv[0], &tail) : !print_pages(ctx, &client, argv[0], filter, &tail))
+	text_init(&filter, ctx);
+	client_add_filter(&filter, "level", level);
+	client_add_filter(&filter, "step", step);
+	tail.filter = filter.data;
+	if (follows ? !follow(ctx, &client, argv[0], &tail) : !print_pages(ctx, &client, argv[0], &tail))
 		return command_fail(ctx);
 	return EXIT_SUCCEEDED;
 }

@@ -143,7 +143,9 @@ command_cancel(struct ctx *ctx, struct config *config, int argc, char **argv)
 	if (!options_parse(ctx, "cancel", options, &argc, argv, 1, 1) || !client_open(ctx, config, json, &client) ||
 	    !client_post(ctx, &client, ctx_printf(ctx, "/v1/runs/%s/cancel", argv[0]), NULL, &run))
 		return command_fail(ctx);
-	if (no_wait)
+	if (no_wait && json)
+		client_print_json(ctx, run);
+	else if (no_wait)
 		client_print_run(run);
 	else if (!client_follow(ctx, &client, argv[0], &code))
 		return command_fail(ctx);

@@ -27,7 +27,7 @@ print_run_row(const json_t *run)
 
 /* A list; follows next_cursor until `limit` items came. filters: "&name=value…" or "". */
 static bool
-get_items(struct ctx *ctx, const struct client *client, const char *path, const char *filters,
+get_items(struct ctx *ctx, struct client *client, const char *path, const char *filters,
     int64_t limit, json_t *items)
 {
 	const char *cursor = NULL;
@@ -51,32 +51,18 @@ get_items(struct ctx *ctx, const struct client *client, const char *path, const 
 	return true;
 }
 
-static void
-add_filter(struct text *filters, const char *name, const char *value)
-{
-	if (value == NULL)
-		return;
-	text_addf(filters, "&%s=", name);
-	for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
-		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~,:",
-			*p) != NULL)
-			text_add_bytes(filters, p, 1);
-		else
-			text_addf(filters, "%%%02X", *p);
-	}
-}
-
 int
 command_runs(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
 	const char *pipeline = NULL, *type = NULL, *status = NULL, *table = NULL, *label = NULL,
-		   *since = NULL;
+		   *since = NULL, *until = NULL, *requested_by = NULL;
 	int64_t limit = 20;
 	bool json = false;
 	const struct option options[] = {{"pipeline", OPTION_TEXT, &pipeline},
 	    {"type", OPTION_TEXT, &type}, {"status", OPTION_TEXT, &status},
 	    {"table", OPTION_TEXT, &table}, {"label", OPTION_TEXT, &label},
-	    {"since", OPTION_TEXT, &since}, {"limit", OPTION_COUNT, &limit},
+	    {"since", OPTION_TEXT, &since}, {"until", OPTION_TEXT, &until},
+	    {"requested-by", OPTION_TEXT, &requested_by}, {"limit", OPTION_COUNT, &limit},
 	    {"json", OPTION_FLAG, &json}, {0}};
 	json_t *items = json_new_array(ctx), *run;
 	struct client client;
@@ -87,12 +73,14 @@ command_runs(struct ctx *ctx, struct config *config, int argc, char **argv)
 	    !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
 	text_init(&filters, ctx);
-	add_filter(&filters, "pipeline", pipeline);
-	add_filter(&filters, "type", type);
-	add_filter(&filters, "status", status);
-	add_filter(&filters, "table", table);
-	add_filter(&filters, "label", label);
-	add_filter(&filters, "since", since);
+	client_add_filter(&filters, "pipeline", pipeline);
+	client_add_filter(&filters, "type", type);
+	client_add_filter(&filters, "status", status);
+	client_add_filter(&filters, "table", table);
+	client_add_filter(&filters, "label", label);
+	client_add_filter(&filters, "since", since);
+	client_add_filter(&filters, "until", until);
+	client_add_filter(&filters, "requested_by", requested_by);
 	if (!get_items(ctx, &client, "/v1/runs", filters.data, limit, items))
 		return command_fail(ctx);
 	if (json) {
@@ -105,16 +93,30 @@ command_runs(struct ctx *ctx, struct config *config, int argc, char **argv)
 	return EXIT_SUCCEEDED;
 }
 
-/* The last run of every pipeline. */
-static int
-show_all(struct ctx *ctx, const struct client *client)
+static json_t *
+last_run(struct ctx *ctx, const char *pipeline, json_t *run)
 {
-	json_t *pipelines = json_new_array(ctx), *pipeline;
+	json_t *object = json_new_object(ctx);
+
+	json_put_string(ctx, object, "pipeline", pipeline);
+	if (run != NULL)
+		json_put(object, "run", run);
+	else
+		json_put_null(object, "run");
+	return object;
+}
+
+/* The last run of every pipeline; null for one that never ran. */
+static int
+show_all(struct ctx *ctx, struct client *client)
+{
+	json_t *pipelines = json_new_array(ctx), *last = json_new_array(ctx), *pipeline;
 	size_t i;
 
 	if (!get_items(ctx, client, "/v1/pipelines", "", 1000, pipelines))
 		return command_fail(ctx);
-	(void)printf(runs_header, "LAST RUN", "PIPELINE", "TYPE", "MODE", "STATUS", "STEPS",
+	if (!client->json)
+		(void)printf(runs_header, "LAST RUN", "PIPELINE", "TYPE", "MODE", "STATUS", "STEPS",
 	    "CREATED");
 	json_array_foreach(pipelines, i, pipeline) {
 		const char *name =
@@ -124,11 +126,16 @@ show_all(struct ctx *ctx, const struct client *client)
 		if (!client_get(ctx, client, ctx_printf(ctx, "/v1/runs?pipeline=%s&limit=1", name),
 			&page))
 			return command_fail(ctx);
-		if (json_array_size(json_object_get(page, "items")) > 0)
-			print_run_row(json_array_get(json_object_get(page, "items"), 0));
+		page = json_array_get(json_object_get(page, "items"), 0);
+		if (client->json)
+			json_add(last, last_run(ctx, name, page));
+		else if (page != NULL)
+			print_run_row(page);
 		else
 			(void)printf(runs_header, "-", name, "", "", "never", "", "");
 	}
+	if (client->json)
+		client_print_json(ctx, last);
 	return EXIT_SUCCEEDED;
 }
 
@@ -187,8 +194,8 @@ command_steps(struct ctx *ctx, struct config *config, int argc, char **argv)
 	    !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
 	text_init(&filters, ctx);
-	add_filter(&filters, "status", status);
-	add_filter(&filters, "table", table);
+	client_add_filter(&filters, "status", status);
+	client_add_filter(&filters, "table", table);
 	if (!get_items(ctx, &client, ctx_printf(ctx, "/v1/runs/%s/steps", argv[0]), filters.data,
 		INT64_MAX, items))
 		return command_fail(ctx);

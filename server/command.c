@@ -14,7 +14,7 @@ const struct command commands[] = {
     {"run", "PIPELINE TYPE [options]", "submit a run: full, dimensions, facts or range", command_run},
     {"plan", "PIPELINE TYPE [options]", "what a run would do, with its SQL; writes nothing", command_plan},
     {"status", "[RUN]", "one run, or the last run of every pipeline", command_status},
-    {"runs", "[options]", "runs, newest first", command_runs},
+    {"runs", "[options]", "a list of runs, newest first", command_runs},
     {"steps", "RUN", "the steps of a run with attempts and rows", command_steps},
     {"logs", "RUN [-f]", "the log of a run; -f follows it to its end", command_logs},
     {"cancel", "RUN", "end a run and wait until it is known to be gone", command_cancel},
@@ -22,12 +22,20 @@ const struct command commands[] = {
     {"pipelines", "", "pipelines and their active versions", command_pipelines},
     {"check", "DIR", "check specs; every finding as file:line:column", command_check},
     {"token", "[--sub S] [--scope \"…\"] [--ttl 1h]", "make a token; without --scope for everything", command_token},
-    {"migrate", "", "bring the control database to this version's schema", command_migrate},
+    {"migrate", "", "bring the control database to this version's schema, as serve does at its start", command_migrate},
     {"psql", "[DATABASE] [psql arguments…]", "psql on the embedded cluster: loadstar, warehouse, <pipeline>_source",
      command_psql},
     {"version", "", "the version of this program", command_version},
 };
 const size_t commands_count = LENGTH_OF(commands);
+
+const struct command_option command_options[] = {
+#define OPTION(command_, name_, value_, doc_) \
+	{.command = command_, .name = name_, .value = value_, .doc = doc_},
+#include "server/command_options.def"
+#undef OPTION
+};
+const size_t command_options_count = LENGTH_OF(command_options);
 
 static void
 print_usage(FILE *out)
@@ -35,7 +43,7 @@ print_usage(FILE *out)
 	(void)fprintf(out, "usage: loadstar COMMAND [arguments]\n\ncommands:\n");
 	for (size_t i = 0; i < commands_count; i++)
 		(void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	(void)fprintf(out, "\nloadstar COMMAND --help: its arguments. loadstar settings --help: environment variables.\n"
+	(void)fprintf(out, "\nloadstar COMMAND --help: its options. loadstar settings: environment variables.\n"
 	                   "exit codes: 0 succeeded, 1 usage or cannot connect, 2 partial, 3 failed, 4 failed on quality, "
 	                   "5 cancelled\n");
 }
@@ -50,7 +58,8 @@ print_settings(void)
 		(void)printf("  %-26s --%s\n      %s (default: %s)\n", setting->variable, setting->flag, setting->doc,
 		    setting->default_text != NULL ? setting->default_text : "unset");
 	}
-	(void)printf("  LOADSTAR_CONNECTION_<NAME>\n      a named connection: postgres://…\n");
+	(void)printf("  LOADSTAR_CONNECTION_<NAME>\n      a named connection: postgresql://user:password@host/database\n"
+	             "A variable with _FILE at its end names a file that holds the value.\n");
 }
 
 static const struct command *
@@ -77,10 +86,30 @@ unknown_command(const char *name)
 	return EXIT_USAGE;
 }
 
+/* What follows "usage: loadstar"; client commands also take the settings of where and who. */
+static void
+print_command(const struct command *command)
+{
+	(void)printf("usage: loadstar %s %s\n  %s\n", command->name, command->arguments, command->summary);
+	for (size_t i = 0; i < command_options_count; i++) {
+		const struct command_option *option = &command_options[i];
+		const char *dashes = option->name[1] == '\0' ? " -" : "--";
+		int width = 20 - (int)strlen(option->name) - 2;
+
+		if (strcmp(option->command, command->name) == 0)
+			(void)printf("  %s%s %-*s %s\n", dashes, option->name, width, option->value != NULL ? option->value : "",
+			    option->doc);
+	}
+	(void)printf("Settings are flags too, such as --url and --token: see loadstar settings.\n");
+}
+
 static bool
 asks_for_help(int argc, char **argv)
 {
-	return argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
 }
 
 int
@@ -101,7 +130,7 @@ command_main(struct ctx *ctx, int argc, char **argv)
 	struct config *config = ctx_alloc(ctx, sizeof(*config));
 	const struct command *command;
 
-	if (argc < 2 || asks_for_help(argc - 1, argv + 1) || strcmp(argv[1], "help") == 0) {
+	if (argc < 2 || asks_for_help(1, argv + 1) || strcmp(argv[1], "help") == 0) {
 		print_usage(argc < 2 ? stderr : stdout);
 		return argc < 2 ? EXIT_USAGE : EXIT_SUCCEEDED;
 	}
@@ -114,8 +143,9 @@ command_main(struct ctx *ctx, int argc, char **argv)
 		return unknown_command(argv[1]);
 	argc -= 2;
 	argv += 2;
-	if (asks_for_help(argc, argv)) {
-		(void)printf("usage: loadstar %s %s\n  %s\n", command->name, command->arguments, command->summary);
+	/* psql has a --help and a -h of its own. */
+	if (asks_for_help(command->run == command_psql && argc > 1 ? 1 : argc, argv)) {
+		print_command(command);
 		return EXIT_SUCCEEDED;
 	}
 	if (!config_load(ctx, &argc, argv, config))

@@ -21,6 +21,16 @@ struct command {
 	/* argv holds what follows the command's name, settings already taken out. */
 	int (*run)(struct ctx *ctx, struct config *config, int argc, char **argv);
 };
+/* One option of one command, for its --help and the tests; its parser is in the command. */
+struct command_option {
+	const char *command;
+	const char *name;  /* without dashes */
+	const char *value; /* what to write for its value; NULL: a flag */
+	const char *doc;
+};
+extern const struct command_option command_options[];
+extern const size_t command_options_count;
+
 extern const struct command commands[];
 extern const size_t commands_count;
 

@@ -175,9 +175,21 @@ embedded_start(struct ctx *ctx, const struct home *home, struct embedded *embedd
 	argv[0] = ctx_printf(ctx, "%s/postgres", folder);
 	if (!embedded->adopted && !spawn(ctx, home, argv, &embedded->postmaster))
 		return false;
+	embedded->cwd = ctx_printf(ctx, "/proc/%d/cwd", (int)embedded->postmaster);
 	log_line(ctx, LOG_INFO, embedded->adopted ? "using the PostgreSQL that runs already" : "starting PostgreSQL",
 	    "pid", text_from_i64(ctx, embedded->postmaster), "socket", home->socket, NULL);
 	return wait_until_it_answers(ctx, embedded);
+}
+
+/* An adopted one is not our child: a process that nobody has reaped yet is gone too, and has no working directory. */
+static bool
+is_gone(const struct embedded *embedded)
+{
+	char link[8];
+
+	if (!embedded->adopted)
+		return waitpid(embedded->postmaster, NULL, WNOHANG) == embedded->postmaster;
+	return readlink(embedded->cwd, link, sizeof(link)) < 0;
 }
 
 void
@@ -189,9 +201,7 @@ embedded_stop(const struct embedded *embedded)
 		return;
 	(void)kill(embedded->postmaster, SIGINT); /* fast shutdown: sessions are ended, data are safe */
 	while (clock_monotonic_us() < deadline_us) {
-		if (!embedded->adopted && waitpid(embedded->postmaster, NULL, WNOHANG) == embedded->postmaster)
-			return;
-		if (kill(embedded->postmaster, 0) != 0)
+		if (is_gone(embedded))
 			return;
 		clock_sleep_ms(TICK_MS);
 	}

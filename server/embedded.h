@@ -13,7 +13,8 @@
 struct embedded {
 	const struct home *home;
 	pid_t postmaster;
-	bool adopted; /* it ran already */
+	bool adopted;    /* it ran already */
+	const char *cwd; /* its working directory in /proc */
 };
 
 bool embedded_start(struct ctx *ctx, const struct home *home, struct embedded *embedded) MUST_CHECK;

@@ -124,19 +124,33 @@ home_open(struct ctx *ctx, const struct config *config, struct home *home)
 	return make_socket_folder(ctx, home);
 }
 
+/* Two processes may get here at once (a service and a command): only one of the links is made. */
+static bool
+make_secret(struct ctx *ctx, const char *path, bool *created)
+{
+	char *fresh = ctx_printf(ctx, "%s.%d", path, (int)getpid());
+	unsigned char bytes[32];
+	int error;
+
+	crypto_random(bytes, sizeof(bytes));
+	if (!file_write(ctx, fresh, text_hex(ctx, bytes, sizeof(bytes)), 0600))
+		return false;
+	*created = link(fresh, path) == 0;
+	error = errno;
+	(void)unlink(fresh);
+	return *created || error == EEXIST ||
+	       fail(ctx, FAIL_IO, "cannot create %s: %s", path, strerrordesc_np(error));
+}
+
 bool
 home_secret(struct ctx *ctx, const struct home *home, const char *name, struct secret *secret, bool *created)
 {
 	char *path = ctx_printf(ctx, "%s/%s", home->path, name);
-	unsigned char bytes[32];
 	char *text;
 
-	*created = !file_exists(path);
-	if (*created) {
-		crypto_random(bytes, sizeof(bytes));
-		if (!file_write(ctx, path, text_hex(ctx, bytes, sizeof(bytes)), 0600))
-			return false;
-	}
+	*created = false;
+	if (!file_exists(path) && !make_secret(ctx, path, created))
+		return false;
 	if (!file_read(ctx, path, 4096, &text, NULL))
 		return false;
 	text[strcspn(text, "\r\n")] = '\0';

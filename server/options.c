@@ -83,7 +83,7 @@ unknown_option(struct ctx *ctx, const char *command, const struct option *option
 	nearest = text_nearest(argument + strspn(argument, "-"), names, count);
 	if (nearest != NULL)
 		return fail(ctx, FAIL_USAGE, "%s does not know %s; did you mean --%s?", command, argument, nearest);
-	return fail(ctx, FAIL_USAGE, "%s does not know %s; see loadstar %s --help", command, argument, command);
+	return fail(ctx, FAIL_USAGE, "%s does not know %s: see loadstar %s --help", command, argument, command);
 }
 
 bool
@@ -104,18 +104,19 @@ options_parse(struct ctx *ctx, const char *command, const struct option *options
 		option = find_option(options, argv[i], &length);
 		if (option == NULL)
 			return unknown_option(ctx, command, options, argv[i]);
-		if (strchr(argv[i], '=') != NULL && option->type != OPTION_FLAG)
+		if (strchr(argv[i], '=') != NULL)
 			value = strchr(argv[i], '=') + 1;
 		else if (option->type != OPTION_FLAG && i + 1 < *argc)
 			value = argv[++i];
-		if (value == NULL && option->type != OPTION_FLAG)
-			return fail(ctx, FAIL_USAGE, "%s --%s needs a value", command, option->name);
+		if ((value == NULL) != (option->type == OPTION_FLAG))
+			return fail(ctx, FAIL_USAGE, "%s --%s %s", command, option->name,
+			    value == NULL ? "needs a value" : "takes no value");
 		if (!assign(ctx, option, value))
 			return false;
 	}
 	*argc = kept;
 	if (kept < at_least || kept > at_most)
-		return fail(ctx, FAIL_USAGE, "%s takes %s arguments; see loadstar %s --help", command,
+		return fail(ctx, FAIL_USAGE, "%s takes %s arguments: see loadstar %s --help", command,
 		    kept < at_least ? "more" : "fewer", command);
 	return true;
 }

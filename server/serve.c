@@ -53,7 +53,12 @@ static bool
 check_settings(struct ctx *ctx, const struct config *config)
 {
 	bool loopback = config_is_loopback(config->listen);
+	enum log_level level;
 
+	if (!log_level_parse(config->log_level, &level))
+		return fail(ctx, FAIL_CONFIG_INVALID, "LOADSTAR_LOG_LEVEL is %s, but must be debug, info, warn or error",
+		    config->log_level);
+	log_set_level(level);
 	if (text_equal(config->auth, "none") && !loopback)
 		return fail(ctx, FAIL_CONFIG_INVALID, "LOADSTAR_AUTH=none needs a loopback LOADSTAR_LISTEN, not %s",
 		    config->listen);
@@ -117,17 +122,23 @@ worker_count(const struct config *config)
 }
 
 static bool
+prepare_app(struct ctx *ctx, struct service *service)
+{
+	struct app *app = &service->app;
+
+	app->config = service->config;
+	app->catalog = catalog_new();
+	app->control = pool_new(&service->config->database_url, CONTROL_SESSIONS);
+	return auth_new(ctx, service->config, &app->auth) && prepare_control(ctx, service);
+}
+
+static bool
 start_parts(struct ctx *ctx, struct service *service)
 {
 	struct config *config = service->config;
 	struct app *app = &service->app;
 
-	app->config = config;
-	app->catalog = catalog_new();
-	app->control = pool_new(&config->database_url, CONTROL_SESSIONS);
 	service->boot_id = uuid_make(ctx);
-	if (!auth_new(ctx, config, &app->auth) || !prepare_control(ctx, service))
-		return false;
 	service->http = http_new(ctx, app);
 	app->board = board_start(app->control, http_run_changed, service->http);
 	return engine_start(ctx,
@@ -179,23 +190,20 @@ int
 serve_run(struct ctx *ctx, struct config *config, bool check)
 {
 	struct service *service = ctx_alloc(ctx, sizeof(*service));
-	enum log_level level;
 	sigset_t ends;
 	int signal_number = 0;
 	bool ok;
 
 	service->config = config;
-	if (!log_level_parse(config->log_level, &level))
-		level = LOG_INFO;
-	log_set_level(level);
 	block_signals(&ends);
 	metrics_set(METRIC_BUILD_INFO, METRIC_LABELS(loadstar_version()), 1);
 	ok = failpoint_load(ctx, config) && check_settings(ctx, config) && start_embedded(ctx, service) &&
-	     start_parts(ctx, service);
-	if (ok) {
+	     prepare_app(ctx, service) && (check || start_parts(ctx, service));
+	if (ok && check) {
+		(void)printf("the service can start: settings, control database and pipelines are in order\n");
+	} else if (ok) {
 		announce(ctx, service);
-		if (!check)
-			(void)sigwait(&ends, &signal_number);
+		(void)sigwait(&ends, &signal_number);
 	} else {
 		log_failure(ctx, "cannot start");
 	}
