@@ -2,6 +2,8 @@
 #include "etl/steps.h"
 
 #include "base/bug.h"
+#include "base/fail.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "etl/run_log.h"
 
@@ -52,16 +54,22 @@ load_slice(struct ctx *ctx, const struct step_work *work, struct step_done *done
 	return slice_load(ctx, &work->job, &done->outcome);
 }
 
-/* Nobody will publish this slice any more; was it published? */
+/* Nobody will publish this slice any more; was it published? An extraction that still runs can do no harm, so a source that
+ * cannot be asked to end it does not hold up the answer. */
 static bool
 revoke_slice(struct ctx *ctx, const struct step_work *work, struct step_done *done)
 {
 	bool committed = false;
+	int64_t ended = 0;
 
 	if (!slice_revoke(ctx, &work->job, &done->outcome, &committed))
 		return false;
 	done->revoked = !committed;
 	done->has_counts = committed;
+	if (!slice_end_orphans(ctx, &work->job, &ended)) {
+		log_failure(ctx, "sessions of a revoked attempt may go on for a while");
+		fail_clear(ctx);
+	}
 	return true;
 }
 
