@@ -54,14 +54,16 @@ fail_problem(struct ctx *ctx, const struct http_answer *answer)
 {
 	json_t *problem = json_trusted(ctx, answer->body), *error;
 	const char *code = json_string_or(problem, "code", "internal");
+	const char *title = json_string_or(problem, "title", "the service answered with an error");
+	json_t *errors = json_object_get(problem, "errors");
 	struct text message;
 	size_t i;
 
 	text_init(&message, ctx);
 	text_addf(&message, "%s (%d %s)",
-	    json_string_or(problem, "detail", json_string_or(problem, "title", "the service answered with an error")),
+	    json_array_size(errors) > 0 ? title : json_string_or(problem, "detail", title),
 	    answer->status, code);
-	json_array_foreach(json_object_get(problem, "errors"), i, error)
+	json_array_foreach(errors, i, error)
 		text_addf(&message, "\n  %s: %s", json_string_or(error, "pointer", ""), json_string_or(error, "detail", ""));
 	return fail(ctx, fail_code_find(code), "%s", message.data);
 }

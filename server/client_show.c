@@ -51,6 +51,17 @@ get_items(struct ctx *ctx, struct client *client, const char *path, const char *
 	return true;
 }
 
+/* name=value, as run takes it, for ?label=name:value. */
+static const char *
+label_filter(struct ctx *ctx, const char *label)
+{
+	char *filter = ctx_strdup(ctx, label);
+
+	if (filter != NULL && filter[strcspn(filter, "=:")] == '=')
+		filter[strcspn(filter, "=")] = ':';
+	return filter;
+}
+
 int
 command_runs(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
@@ -77,7 +88,7 @@ command_runs(struct ctx *ctx, struct config *config, int argc, char **argv)
 	client_add_filter(&filters, "type", type);
 	client_add_filter(&filters, "status", status);
 	client_add_filter(&filters, "table", table);
-	client_add_filter(&filters, "label", label);
+	client_add_filter(&filters, "label", label_filter(ctx, label));
 	client_add_filter(&filters, "since", since);
 	client_add_filter(&filters, "until", until);
 	client_add_filter(&filters, "requested_by", requested_by);
