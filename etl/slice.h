@@ -43,6 +43,9 @@ struct slice_outcome {
 bool slice_load(struct ctx *ctx, const struct slice_job *job,
     struct slice_outcome *outcome) MUST_CHECK;
 
+/* One section of a load's counts: "rows" or "effects" as the contract has them, "slice" for what the laws need. */
+json_t *slice_counts_to_json(struct ctx *ctx, const struct load_counts *counts, const char *section);
+
 /* REVOKE: higher registration, end the old session, lock, read. committed: the ledger has the step. */
 bool slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome,
     bool *committed) MUST_CHECK;

@@ -28,7 +28,7 @@ static const struct {
     FIELD("effects", members_inferred),
     FIELD("effects", rows_repointed),
     FIELD("effects", children),
-    FIELD("slice", rows_moved),
+    FIELD("effects", rows_moved),
     FIELD("slice", rows_before),
     FIELD("slice", rows_after),
     FIELD("slice", rows_opened),
@@ -59,20 +59,25 @@ add_count(struct load_counts *counts, const char *field, int64_t value)
 }
 
 json_t *
+slice_counts_to_json(struct ctx *ctx, const struct load_counts *counts, const char *section)
+{
+	struct load_counts copy = *counts;
+	json_t *object = json_new_object(ctx);
+
+	for (size_t i = 0; i < LENGTH_OF(fields); i++)
+		if (text_equal(fields[i].section, section))
+			json_put_int(object, fields[i].name, *count_at(&copy, i));
+	return object;
+}
+
+json_t *
 result_to_json(struct ctx *ctx, const struct loading *loading, const char *inputs)
 {
-	struct load_counts counts = loading->outcome->counts;
+	static const char *const sections[] = {"rows", "effects", "slice"};
 	json_t *result = json_new_object(ctx);
 
-	for (size_t i = 0; i < LENGTH_OF(fields); i++) {
-		json_t *section = json_object_get(result, fields[i].section);
-
-		if (section == NULL) {
-			section = json_new_object(ctx);
-			json_put(result, fields[i].section, section);
-		}
-		json_put_int(section, fields[i].name, *count_at(&counts, i));
-	}
+	for (size_t i = 0; i < LENGTH_OF(sections); i++)
+		json_put(result, sections[i], slice_counts_to_json(ctx, &loading->outcome->counts, sections[i]));
 	json_put_string(ctx, result, "snapshot_at", loading->snapshot_at);
 	json_put_int(result, "bytes_read", loading->outcome->bytes_read);
 	json_put(result, "inputs", json_trusted(ctx, inputs));

@@ -22,48 +22,17 @@ struct verdict {
 	bool ok;
 };
 
-static json_t *
-counts_to_json(struct ctx *ctx, const struct load_counts *counts, bool effects)
-{
-	json_t *object = json_new_object(ctx);
-
-	if (!effects) {
-		json_put_int(object, "read", counts->read);
-		json_put_int(object, "inserted", counts->inserted);
-		json_put_int(object, "updated", counts->updated);
-		json_put_int(object, "unchanged", counts->unchanged);
-		json_put_int(object, "closed", counts->closed);
-		json_put_int(object, "deduplicated", counts->deduplicated);
-		json_put_int(object, "filtered", counts->filtered);
-		json_put_int(object, "rejected", counts->rejected);
-		return object;
-	}
-	json_put_int(object, "versions_opened", counts->versions_opened);
-	json_put_int(object, "versions_closed", counts->versions_closed);
-	json_put_int(object, "rows_deleted", counts->rows_deleted);
-	json_put_int(object, "rows_moved", counts->rows_moved);
-	json_put_int(object, "members_inferred", counts->members_inferred);
-	json_put_int(object, "rows_repointed", counts->rows_repointed);
-	json_put_int(object, "children", counts->children);
-	return object;
-}
-
 static void
-count_rows(const struct step_claim *claim, const struct slice_outcome *outcome)
+count_rows(struct ctx *ctx, const struct step_claim *claim, const struct slice_outcome *outcome)
 {
-	const struct load_counts *counts = &outcome->counts;
-	const struct {
-		const char *outcome;
-		int64_t rows;
-	} parts[] = {
-	    {"inserted", counts->inserted}, {"updated", counts->updated}, {"unchanged", counts->unchanged},
-	    {"closed", counts->closed}, {"deduplicated", counts->deduplicated}, {"filtered", counts->filtered},
-	    {"rejected", counts->rejected}};
+	json_t *rows = slice_counts_to_json(ctx, &outcome->counts, "rows"), *count;
+	const char *name;
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (parts[i].rows > 0)
-			metrics_add(METRIC_ROWS, METRIC_LABELS(claim->pipeline, claim->table, parts[i].outcome),
-			    (double)parts[i].rows);
+	json_object_foreach(rows, name, count) {
+		if (!text_equal(name, "read") && json_integer_value(count) > 0)
+			metrics_add(METRIC_ROWS, METRIC_LABELS(claim->pipeline, claim->table, name),
+			    (double)json_integer_value(count));
+	}
 }
 
 static bool
@@ -79,8 +48,8 @@ report_success(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 		return step_finish_plan(ctx, db, claim, boot_id, done->plan->steps, done->plan->count,
 		    done->plan->deadline_us, mine);
 	if (done->has_counts) {
-		result.rows = counts_to_json(ctx, &done->outcome.counts, false);
-		result.effects = counts_to_json(ctx, &done->outcome.counts, true);
+		result.rows = slice_counts_to_json(ctx, &done->outcome.counts, "rows");
+		result.effects = slice_counts_to_json(ctx, &done->outcome.counts, "effects");
 		result.bytes_read = done->outcome.bytes_read;
 		result.committed_us = done->outcome.committed_us;
 	}
@@ -144,7 +113,7 @@ report_once(struct engine *engine, const struct attempt *attempt, const struct v
 }
 
 static void
-report(struct engine *engine, const struct attempt *attempt, const struct verdict *verdict,
+report(struct ctx *ctx, struct engine *engine, const struct attempt *attempt, const struct verdict *verdict,
     const struct failure *failure)
 {
 	while (!report_once(engine, attempt, verdict, failure)) {
@@ -153,7 +122,7 @@ report(struct engine *engine, const struct attempt *attempt, const struct verdic
 		clock_sleep_ms(REPORT_AGAIN_MS);
 	}
 	if (verdict->ok && verdict->done.has_counts)
-		count_rows(attempt->claim, &verdict->done.outcome);
+		count_rows(ctx, attempt->claim, &verdict->done.outcome);
 }
 
 /* The cancel flag decides what a failure means: a connection that broke because somebody took the step is no failure. */
@@ -192,7 +161,7 @@ execute(struct engine *engine, struct attempt *attempt)
 	if (!verdict.ok)
 		log_failure(ctx, "attempt failed");
 	if (verdict.ok || worth_reporting(ctx, attempt, &failure))
-		report(engine, attempt, &verdict, &failure);
+		report(ctx, engine, attempt, &verdict, &failure);
 	ctx_free(ctx);
 }
 
