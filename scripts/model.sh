@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 model=$PWD/tests/protocol/slice.pml
 build=$PWD/build/model
-memory_mb=${MODEL_MEMORY_MB:-1900}         # a variant; two run at once
-jobs=${MODEL_JOBS:-2}
+jobs=2 memory_mb=1900                      # memory of one variant
+[ "${DEEP:-0}" != 1 ] || jobs=1 memory_mb=3900
 
 # name | expected: holds, or the error to be found | pan's compile flags | spin's flags
 variants() {
@@ -15,6 +15,7 @@ variants() {
 	every step ends                  | holds | -DNOFAIR | -DLIVENESS -DDEATH -DREVOKE_EXPIRIES=0
 	overlapping slices               | holds | -DSAFETY |
 	the same slice                   | holds | -DSAFETY | -DSAME_SLICE
+	three runs                       | holds | -DSAFETY | -DSTEPS=3 -DATTEMPTS=1 -DREVOKE_EXPIRIES=0
 	safe without exclusion           | holds | -DSAFETY | -DNO_EXCLUSION -DREVOKE_EXPIRIES=0
 	no registration                  | cell_seen\[ | -DSAFETY | -DNO_REGISTRATION
 	no overlap check                 | cell_seen\[ | -DSAFETY | -DNO_OVERLAP_CHECK
@@ -30,6 +31,7 @@ variants() {
 		cat <<-'END'
 		deep: death and slow revokers    | holds | -DSAFETY | -DDEATH
 		deep: a third attempt            | holds | -DSAFETY | -DATTEMPTS=3 -DREVOKE_EXPIRIES=0
+		deep: a third worker             | holds | -DSAFETY | -DWORKERS=3 -DREVOKE_EXPIRIES=0
 		END
 	fi
 }
