@@ -16,6 +16,15 @@ struct intervals {
 	size_t count, capacity;
 };
 
+/* A plan in the making. */
+struct planning {
+	struct ctx *ctx;
+	const struct slice_job *job; /* the plan step's: without a table */
+	struct pool *control;
+	struct plan *plan;
+	size_t capacity; /* of plan->steps */
+};
+
 char *
 plan_slice_name(struct ctx *ctx, int64_t from_us, int64_t to_us)
 {
@@ -108,39 +117,62 @@ period_of(struct ctx *ctx, const struct spec_table *table, const struct step_cla
 }
 
 static bool
-is_wanted(const char *mode, const struct slice_interval *interval, size_t from_end, int64_t lookback)
+find_failed(struct planning *planning, const struct slice_job *job, struct step_span **failed, size_t *count)
 {
-	if (text_equal(mode, "all"))
-		return true;
-	if (text_equal(mode, "missing") || text_equal(mode, "failed"))
-		return !interval->loaded;
-	return !interval->loaded || interval->open || interval->touched || (int64_t)from_end < lookback;
+	CTX_SCOPE(tmp, planning->ctx);
+	struct pg *db;
+
+	return pool_take(tmp, planning->control, &db) &&
+	       step_failed_slices(planning->ctx, db, job->spec->pipeline, job->table->name, failed, count);
+}
+
+static bool
+has_failed(const struct slice_interval *interval, const struct step_span *failed, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (failed[i].from_us < interval->to_us && failed[i].to_us > interval->from_us)
+			return true;
+	return false;
+}
+
+/* mode auto: the open slice at the end does not count as one of the last `lookback` ones. */
+static bool
+is_due(const struct slice_interval *interval, size_t from_end, int64_t lookback)
+{
+	return !interval->loaded || interval->open || interval->touched ||
+	       (int64_t)(from_end == 0 ? 0 : from_end - 1) < lookback;
 }
 
 /* Keeps the intervals that the mode wants. */
 static bool
-choose(struct ctx *ctx, const struct slice_job *job, struct intervals *list)
+choose(struct planning *planning, const struct slice_job *job, struct intervals *list)
 {
 	const char *mode = job->claim->mode;
-	size_t kept = 0;
+	bool only_failed = text_equal(mode, "failed"), automatic = text_equal(mode, "auto");
+	struct step_span *failed = NULL;
+	size_t kept = 0, failed_count = 0;
 
-	if (!text_equal(mode, "all") &&
-	    !slice_coverage(ctx, job, list->items, list->count, text_equal(mode, "auto")))
+	if (text_equal(mode, "all"))
+		return true;
+	if (!slice_coverage(planning->ctx, job, list->items, list->count, automatic) ||
+	    (only_failed && !find_failed(planning, job, &failed, &failed_count)))
 		return false;
 	for (size_t i = 0; i < list->count; i++) {
-		/* The open slice at the end does not count as one of the last `lookback` ones. */
-		size_t from_end = list->count - 1 - i;
+		const struct slice_interval *interval = &list->items[i];
+		bool wanted = automatic ? is_due(interval, list->count - 1 - i, job->table->lookback)
+		                        : !interval->loaded && (!only_failed || has_failed(interval, failed, failed_count));
 
-		if (is_wanted(mode, &list->items[i], from_end == 0 ? 0 : from_end - 1, job->table->lookback))
-			list->items[kept++] = list->items[i];
+		if (wanted)
+			list->items[kept++] = *interval;
 	}
 	list->count = kept;
 	return true;
 }
 
 static bool
-resolve(struct ctx *ctx, const struct slice_job *job, struct intervals *list)
+resolve(struct planning *planning, const struct slice_job *job, struct intervals *list)
 {
+	struct ctx *ctx = planning->ctx;
 	const struct spec_table *table = job->table;
 	const struct step_claim *claim = job->claim;
 	int64_t now_us = claim->run_created_us; /* a retry of the plan means the same range */
@@ -152,7 +184,7 @@ resolve(struct ctx *ctx, const struct slice_job *job, struct intervals *list)
 		cut(ctx, list, &period, claim->run_from_us, claim->run_to_us, false);
 	else
 		cut(ctx, list, &period, spec_begin(table, now_us), now_us - table->lag_ms * 1000, true);
-	return choose(ctx, job, list);
+	return choose(planning, job, list);
 }
 
 static struct step_plan
@@ -177,62 +209,64 @@ table_step(struct ctx *ctx, const struct spec_table *table)
 }
 
 static void
-add_step(struct ctx *ctx, struct plan *plan, size_t *capacity, struct step_plan step)
+add_step(struct planning *planning, struct step_plan step)
 {
-	if (plan->count == *capacity) {
-		size_t more = *capacity == 0 ? 64 : *capacity * 2;
-		struct step_plan *steps = ctx_alloc_array(ctx, more, sizeof(*steps));
+	struct plan *plan = planning->plan;
+
+	if (plan->count == planning->capacity) {
+		size_t more = planning->capacity == 0 ? 64 : planning->capacity * 2;
+		struct step_plan *steps = ctx_alloc_array(planning->ctx, more, sizeof(*steps));
 
 		for (size_t i = 0; i < plan->count; i++)
 			steps[i] = plan->steps[i];
 		plan->steps = steps;
-		*capacity = more;
+		planning->capacity = more;
 	}
 	plan->steps[plan->count++] = step;
 }
 
 static bool
-add_table(struct ctx *ctx, const struct slice_job *plan_job, const struct spec_table *table, struct plan *plan,
-    size_t *capacity)
+add_table(struct planning *planning, const struct spec_table *table)
 {
-	struct slice_job job = *plan_job;
+	struct slice_job job = *planning->job;
 	struct intervals list = {0};
 
 	job.table = table;
 	if (table->time == NULL) {
-		add_step(ctx, plan, capacity, table_step(ctx, table));
+		add_step(planning, table_step(planning->ctx, table));
 		return true;
 	}
-	if (!resolve(ctx, &job, &list))
+	if (!resolve(planning, &job, &list))
 		return false;
 	for (size_t i = 0; i < list.count; i++) {
 		size_t at = job.claim->descending ? list.count - 1 - i : i;
 		const struct slice_interval *interval = &list.items[at];
-		struct step_plan step = table_step(ctx, table);
+		struct step_plan step = table_step(planning->ctx, table);
 
 		step.scope = "time";
-		step.slice = plan_slice_name(ctx, interval->from_us, interval->to_us);
+		step.slice = plan_slice_name(planning->ctx, interval->from_us, interval->to_us);
 		step.from_us = interval->from_us;
 		step.to_us = interval->to_us;
 		step.ordinal = (int64_t)i;
-		add_step(ctx, plan, capacity, step);
+		add_step(planning, step);
 	}
 	return true;
 }
 
 bool
-plan_make(struct ctx *ctx, const struct slice_job *job, struct plan *plan)
+plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, struct plan *plan)
 {
+	struct planning planning = {.ctx = ctx, .job = job, .control = control, .plan = plan};
 	const struct spec_table **tables;
-	size_t count, capacity = 0;
+	size_t count;
 
 	*plan = (struct plan){.deadline_us = job->claim->run_created_us + job->spec->timeouts.run_ms * 1000};
 	plan_tables(ctx, job->spec, job->claim, &tables, &count);
 	if (count == 0)
 		return true;
-	add_step(ctx, plan, &capacity, new_step(ctx, "ddl", 1));
+	add_step(&planning, new_step(ctx, "ddl", 1));
 	for (size_t i = 0; i < count; i++)
-		if (!add_table(ctx, job, tables[i], plan, &capacity))
+		if (!add_table(&planning, tables[i]))
 			return false;
 	return !ctx_failed(ctx);
 }

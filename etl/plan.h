@@ -1,8 +1,9 @@
-/* plan: what a run means: its steps, in waves. Pure but for slice_coverage, which the caller asks for. */
+/* plan: what a run means: its steps, in waves. */
 #ifndef ETL_PLAN_H
 #define ETL_PLAN_H
 
 #include "etl/slice.h"
+#include "sql/pool.h"
 
 struct plan {
 	struct step_plan *steps;
@@ -17,8 +18,9 @@ void plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_cla
 /* Canonical name of an interval: "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z". */
 char *plan_slice_name(struct ctx *ctx, int64_t from_us, int64_t to_us);
 
-/* job->claim is the plan step (or a dry run's stand-in); coverage is asked of the warehouse when the mode needs it. */
-bool plan_make(struct ctx *ctx, const struct slice_job *job, struct plan *plan) MUST_CHECK;
+/* job->claim is the plan step (or a dry run's stand-in). What the mode needs to know is asked here: coverage of the
+ * warehouse, touched slices of the source, failed ones of the control database. */
+bool plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, struct plan *plan) MUST_CHECK;
 
 /* The plan with the SQL of one slice per table: dry_run and `loadstar plan`. */
 bool plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *plan, json_t **json) MUST_CHECK;

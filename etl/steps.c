@@ -27,7 +27,7 @@ static bool
 make_plan(struct ctx *ctx, const struct step_work *work, struct step_done *done)
 {
 	done->plan = ctx_alloc(ctx, sizeof(*done->plan));
-	return plan_make(ctx, &work->job, done->plan);
+	return plan_make(ctx, &work->job, work->options->pool, done->plan);
 }
 
 /* Bookkeeping and tables, from the declarations. */

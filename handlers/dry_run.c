@@ -59,6 +59,6 @@ dry_run_plan(struct ctx *ctx, const struct app *app, const struct spec *spec,
 	struct plan plan;
 	json_t *json;
 
-	return plan_make(ctx, &job, &plan) && plan_to_json(ctx, &job, &plan, &json) &&
+	return plan_make(ctx, &job, app->control, &plan) && plan_to_json(ctx, &job, &plan, &json) &&
 	       reply_json(ctx, reply, 200, json);
 }

@@ -145,3 +145,19 @@ step_queue_depth(struct ctx *ctx, struct pg *db, struct pg_rows *rows)
 {
 	return sql_run(ctx, db, SQL_STEP_QUEUE_DEPTH, PG_NO_PARAMS, rows);
 }
+
+bool
+step_failed_slices(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table, struct step_span **spans,
+    size_t *count)
+{
+	struct pg_rows rows;
+
+	if (!sql_run(ctx, db, SQL_STEP_FAILED, PG_PARAMS(pipeline, table), &rows))
+		return false;
+	*count = (size_t)rows.count;
+	*spans = ctx_alloc_array(ctx, *count + 1, sizeof(**spans));
+	for (int i = 0; i < rows.count; i++)
+		(*spans)[i] = (struct step_span){
+		    .from_us = pg_time_us(&rows, i, 0), .to_us = pg_time_us(&rows, i, 1)};
+	return true;
+}

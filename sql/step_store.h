@@ -115,6 +115,13 @@ struct step_holding {
 bool step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct step_holding **items,
     size_t *count) MUST_CHECK;
 
+/* Slices of a table that some step failed to load, in order of time. */
+struct step_span {
+	int64_t from_us, to_us;
+};
+bool step_failed_slices(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table, struct step_span **spans,
+    size_t *count) MUST_CHECK;
+
 /* A page of a run's steps in order of wave, ordinal, id; each an object of the contract. */
 struct step_filter {
 	const char *run_id;

@@ -175,3 +175,20 @@ def test_foreign_control_database_is_refused(make_service):
     service.sql("warehouse", "UPDATE loadstar.control SET control_id = gen_random_uuid()")
     run = service.wait(service.submit("full"))
     assert run["status"] == "failed" and run["error"]["code"] == "foreign_owner", run
+
+
+def test_mode_failed_runs_only_what_failed(make_service):
+    service = make_service().start()
+    service.load("full")
+    bad = service.sql("medrobotics_source", "SELECT procedure_id FROM procedures ORDER BY start_time LIMIT 1")[0][0]
+    service.sql("warehouse", f"DELETE FROM fact_procedures WHERE procedure_id = '{bad}'; DELETE FROM loadstar.slice_ledger"
+                " WHERE table_name = 'public.fact_procedures'; "
+                f"ALTER TABLE fact_procedures ADD CONSTRAINT no_such CHECK (procedure_id <> '{bad}')")
+    run = service.wait(service.submit("facts", mode="all"))
+    failed = service.steps(run["id"], status="failed")
+    assert run["status"] == "partial" and len(failed) == 1
+    service.sql("warehouse", "ALTER TABLE fact_procedures DROP CONSTRAINT no_such")
+    again = service.load("facts", mode="failed")
+    assert [s["slice"] for s in service.steps(again["id"]) if s["kind"] == "fact"] == [failed[0]["slice"]]
+    third = service.load("facts", mode="failed")
+    assert not [s for s in service.steps(third["id"]) if s["kind"] == "fact"]

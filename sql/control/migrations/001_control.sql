@@ -154,6 +154,7 @@ CREATE INDEX step_unfinished ON control.step (run_id, wave) WHERE status IN ('wa
 -- Hash: it answers for a run alone, so that a look for overlaps has no choice but the constraint's index.
 CREATE INDEX step_running ON control.step USING hash (run_id) WHERE status = 'running';
 CREATE INDEX step_failed ON control.step (run_id) WHERE status = 'failed';
+CREATE INDEX step_failed_of_table ON control.step (pipeline, table_name) WHERE status = 'failed';
 
 CREATE TABLE control.attempt (
   step_id     uuid        NOT NULL REFERENCES control.step ON DELETE CASCADE,
