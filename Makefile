@@ -52,6 +52,7 @@ SUPPORT_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(SUPPORT_SOURCES))
 BINARY := $(if $(MAIN),$(O)/loadstar)
 UNIT := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/test_*.c)))
 CONCURRENCY := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/concurrency/test_*.c)))
+BENCH := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
 
 # ---- how things are compiled
@@ -126,7 +127,7 @@ $(SUPPORT): $(SUPPORT_OBJS) $(O)/.sources
 $(O)/loadstar: $(O)/obj/server/main.o $(LIB)
 	@echo "  LD      $@"
 	@$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(O)/obj/server/main.o $(LIB) $(LIBS)
-$(UNIT) $(CONCURRENCY): $(O)/tests/%: $(O)/obj/tests/%.o $(LIB) $(SUPPORT)
+$(UNIT) $(CONCURRENCY) $(BENCH): $(O)/tests/%: $(O)/obj/tests/%.o $(LIB) $(SUPPORT)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(SUPPORT) $(LIB) -lcmocka $(LIBS)
@@ -146,9 +147,10 @@ build/loadstar-failpoints: $(BINARY)
 	@ln -f $< $@
 endif
 
-.PHONY: build-unit build-concurrency build-fuzz
+.PHONY: build-unit build-concurrency build-bench build-fuzz
 build-unit: $(UNIT)
 build-concurrency: $(CONCURRENCY)
+build-bench: $(BENCH)
 build-fuzz: $(FUZZ)
 
 # Each sanitizer gets the same tests; scripts/test.py says which.
@@ -176,8 +178,10 @@ model: ## check the protocol model
 cover: ## build/cover: coverage of unit tests and system smoke
 	@scripts/deps.sh build run test cover
 	+@scripts/cover.sh
-bench: build ## run the benchmark suite, write build/bench.json
-	@$(if $(wildcard scripts/bench.sh),scripts/bench.sh,echo "no scripts/bench.sh")
+bench: ## run the benchmark suite, write build/bench.json (BENCH_ARGS)
+	@scripts/deps.sh build run test bench
+	@$(MAKE) build build-bench venv
+	@scripts/bench.sh $(BENCH_ARGS)
 
 ifneq ($(FUZZ),)
 FUZZ_SECONDS ?= 60

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Install what is missing, and say nothing when nothing is.
 #
-# usage: deps.sh [build] [run] [test] [cover]    (default: build run test)
+# usage: deps.sh [build] [run] [test] [cover] [bench]    (default: build run test)
 #
 #   build  compilers and libraries        run   PostgreSQL and what a demo calls
 #   test   analysers, test libraries      cover the coverage report
+#   bench  what the benchmarks drive
 set -eu
 
 clang_runtime() {
@@ -25,8 +26,9 @@ packages_of() {
 		;;
 	runtime) clang_runtime ;;
 	cover) echo gcovr ;;
+	bench) echo wrk ;;
 	*)
-		echo "deps.sh: unknown group $1 (build, run, test, cover)" >&2
+		echo "deps.sh: unknown group $1 (build, run, test, cover, bench)" >&2
 		exit 1
 		;;
 	esac

@@ -77,7 +77,11 @@ shell() {
 	for script in scripts/*.sh .ci/run; do
 		bash -n "$script" || return 1
 	done
-	python3 -m py_compile scripts/*.py
+	python3 - scripts/*.py tests/bench/*.py <<-'END'
+		import ast, sys
+		for path in sys.argv[1:]:
+		    ast.parse(open(path).read(), path)
+	END
 }
 
 find $cache -maxdepth 1 -type f -mtime +7 -delete
