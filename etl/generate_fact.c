@@ -169,7 +169,7 @@ compare_and_write(const struct fact *fact)
 		resolved_rows(fact)));
 	statement->when = WHEN_FILLED;
 	statement = statement_add(ctx, fact->out, "analyze resolved rows",
-	    ctx_strdup(ctx, "ANALYZE loadstar_rows"));
+	    ctx_printf(ctx, "ANALYZE loadstar_rows (%s)", sql_list(ctx, fact->keys, NULL)));
 	statement->when = WHEN_FILLED;
 	delete_vanished(fact);
 	update_changed(fact);

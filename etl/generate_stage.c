@@ -131,6 +131,36 @@ drop_duplicates(struct ctx *ctx, const struct spec_table *table, struct load_sta
 	statement->field = "deduplicated";
 }
 
+static void
+names_add(struct names *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (text_equal(names->items[i], name))
+			return;
+	names->items[names->count++] = name;
+}
+
+/* Columns that statements join, group or restrict by. The planner needs to know these; sampling all of a wide table costs more
+ * than the checks do. */
+static struct names
+searched_columns(struct ctx *ctx, const struct spec_table *table)
+{
+	struct names names = {.items = ctx_alloc_array(ctx, table->column_count, sizeof(char *))};
+	struct names required = required_columns(ctx, table);
+
+	for (size_t i = 0; i < required.count; i++)
+		names_add(&names, required.items[i]);
+	for (size_t i = 0; i < table->lookup_count; i++) {
+		const struct spec_lookup *lookup = &table->lookups[i];
+
+		for (size_t k = 0; k < lookup->dimension->key_count; k++)
+			names_add(&names, lookup->match[k]);
+		if (lookup->as_of != NULL)
+			names_add(&names, lookup->as_of);
+	}
+	return names;
+}
+
 bool
 generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out)
@@ -139,7 +169,9 @@ generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spe
 
 	(void)spec;
 	*out = (struct load_statements){0};
-	statement_add(ctx, out, "analyze staging", ctx_strdup(ctx, "ANALYZE loadstar_stage"));
+	statement_add(ctx, out, "analyze staging",
+	    ctx_printf(ctx, "ANALYZE loadstar_stage (%s)",
+		sql_list(ctx, searched_columns(ctx, table), NULL)));
 	check_required(ctx, table, out);
 	if (table->kind == TABLE_FACT && table->time != NULL) {
 		const char *time = pg_identifier(ctx, table->time);

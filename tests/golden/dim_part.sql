@@ -106,7 +106,7 @@ CREATE TEMP TABLE loadstar_stage (
 COPY loadstar_stage ("part_id", "name", "price", "since") FROM STDIN;
 
 -- stage: analyze staging
-ANALYZE loadstar_stage;
+ANALYZE loadstar_stage ("part_id", "since");
 
 -- stage: look for rows without a key
 SELECT count(*) AS n, concat_ws(', ',

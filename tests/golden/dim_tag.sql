@@ -107,7 +107,7 @@ CREATE TEMP TABLE loadstar_stage (
 COPY loadstar_stage ("shop_id", "tag_id", "colour", "note") FROM STDIN;
 
 -- stage: analyze staging
-ANALYZE loadstar_stage;
+ANALYZE loadstar_stage ("shop_id", "tag_id");
 
 -- stage: look for rows without a key
 SELECT count(*) AS n, concat_ws(', ',

@@ -104,7 +104,7 @@ CREATE TEMP TABLE loadstar_stage (
 COPY loadstar_stage ("sale_id", "part_id", "shop_id", "tag_id", "kind_id", "sold_at", "amount", "changed_at") FROM STDIN;
 
 -- stage: analyze staging
-ANALYZE loadstar_stage;
+ANALYZE loadstar_stage ("sale_id", "sold_at", "part_id", "shop_id", "tag_id", "kind_id");
 
 -- stage: look for rows without a key
 SELECT count(*) AS n, concat_ws(', ',
@@ -193,7 +193,7 @@ SELECT s."sale_id", s."part_id", s."shop_id", s."tag_id", s."kind_id", s."sold_a
          ON l3."kind_id" = s."kind_id";
 
 -- publish: analyze resolved rows (into a slice with rows)
-ANALYZE loadstar_rows;
+ANALYZE loadstar_rows ("sale_id");
 
 -- publish: delete vanished rows (into a slice with rows)
 WITH gone AS (
