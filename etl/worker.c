@@ -79,7 +79,8 @@ report_failure(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 	    .attempts = INT64_MAX, .backoff_ms = 1000, .limit_ms = REVOKE_AGAIN_LIMIT_MS};
 	json_t *error = error_to_json(ctx, failure, claim->id, claim->table, slice_to_json(ctx, claim));
 
-	if (failure->code == FAIL_HANDED_BACK)
+	/* A ghost whose step is still its own was passed by a newer registration: again with a newer number, at no cost. */
+	if (failure->code == FAIL_HANDED_BACK || failure->code == FAIL_FENCED)
 		return step_hand_back(ctx, db, claim, boot_id, mine);
 	if (claim->end_as != NULL) /* a revocation goes on until it is done: no step is stuck, none ends unrevoked */
 		return step_retry_later(ctx, db, claim, boot_id, error,
