@@ -6,7 +6,7 @@
 void
 bug(const char *expression, const char *file, int line)
 {
-	(void)fprintf(stderr, "{\"level\":\"fatal\",\"message\":\"bug: %s\",\"at\":\"%s:%d\"}\n", expression,
-	    file, line);
+	(void)fprintf(stderr, "{\"level\":\"fatal\",\"message\":\"bug: %s\",\"at\":\"%s:%d\"}\n", expression, file,
+	    line);
 	abort();
 }

@@ -93,8 +93,8 @@ clock_format(struct ctx *ctx, int64_t at_us)
 	us = at_us - days * CLOCK_DAY_US;
 	civil_from_days(days, &year, &month, &day);
 	s = ctx_printf(ctx, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", (long long)year, (long long)month,
-	    (long long)day, (long long)(us / (3600 * CLOCK_SECOND_US)),
-	    (long long)(us / (60 * CLOCK_SECOND_US) % 60), (long long)(us / CLOCK_SECOND_US % 60));
+	    (long long)day, (long long)(us / (3600 * CLOCK_SECOND_US)), (long long)(us / (60 * CLOCK_SECOND_US) % 60),
+	    (long long)(us / CLOCK_SECOND_US % 60));
 	if (us % CLOCK_SECOND_US == 0)
 		return ctx_printf(ctx, "%sZ", s);
 	return ctx_printf(ctx, "%s.%06lldZ", s, (long long)(us % CLOCK_SECOND_US));
@@ -185,7 +185,7 @@ take_offset(const char **s, int64_t *us)
 	if (!take_digits(s, 2, &hour))
 		return false;
 	if (take_char(s, ":") ? !take_digits(s, 2, &minute)
-	                      : isdigit((unsigned char)**s) && !take_digits(s, 2, &minute))
+			      : isdigit((unsigned char)**s) && !take_digits(s, 2, &minute))
 		return false;
 	if (hour > 23 || minute > 59)
 		return false;
@@ -324,8 +324,7 @@ period_floor(int64_t at_us, const struct period *period)
 	}
 	civil_from_days(days, &year, &month, &day);
 	months = floor_div((year - 1970) * 12 + month - 1, period->months) * period->months;
-	return days_from_civil(1970 + floor_div(months, 12), months - floor_div(months, 12) * 12 + 1, 1) *
-	       CLOCK_DAY_US;
+	return days_from_civil(1970 + floor_div(months, 12), months - floor_div(months, 12) * 12 + 1, 1) * CLOCK_DAY_US;
 }
 
 bool

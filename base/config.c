@@ -16,8 +16,13 @@ enum { VALUE_FILE_LIMIT_BYTES = 64 * 1024 };
 
 const struct config_setting config_settings[] = {
 #define SETTING(field, variable_, flag_, type_, default_, secret_, doc_) \
-	{.variable = variable_, .flag = flag_, .type = CONFIG_##type_, .default_text = default_, \
-	    .secret = secret_, .doc = doc_, .offset = offsetof(struct config, field)},
+	{.variable = variable_, \
+	    .flag = flag_, \
+	    .type = CONFIG_##type_, \
+	    .default_text = default_, \
+	    .secret = secret_, \
+	    .doc = doc_, \
+	    .offset = offsetof(struct config, field)},
 #include "base/config_table.def"
 #undef SETTING
 };
@@ -251,12 +256,9 @@ show(struct ctx *ctx, const struct config *config, const struct config_setting *
 		text = *(const char *const *)field;
 		return ctx_strdup(ctx, text != NULL ? text : "(unset)");
 	case CONFIG_COUNT:
-	case CONFIG_SIZE:
-		return ctx_printf(ctx, "%lld", (long long)*(const int64_t *)field);
-	case CONFIG_DURATION:
-		return ctx_printf(ctx, "%lldms", (long long)*(const int64_t *)field);
-	case CONFIG_BOOL:
-		return ctx_strdup(ctx, text_from_bool(*(const bool *)field));
+	case CONFIG_SIZE: return ctx_printf(ctx, "%lld", (long long)*(const int64_t *)field);
+	case CONFIG_DURATION: return ctx_printf(ctx, "%lldms", (long long)*(const int64_t *)field);
+	case CONFIG_BOOL: return ctx_strdup(ctx, text_from_bool(*(const bool *)field));
 	}
 	return NULL;
 }
@@ -270,8 +272,7 @@ config_dump(struct ctx *ctx, const struct config *config)
 	for (size_t i = 0; i < config_settings_count; i++)
 		text_addf(&out, "%s = %s\n", config_settings[i].variable, show(ctx, config, &config_settings[i]));
 	for (const struct config_connection *c = config->connections; c != NULL; c = c->next)
-		text_addf(&out, "%s = %s\n", config_connection_variable(ctx, c->name),
-		    secret_redact_url(ctx, &c->url));
+		text_addf(&out, "%s = %s\n", config_connection_variable(ctx, c->name), secret_redact_url(ctx, &c->url));
 	return out.data;
 }
 

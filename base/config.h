@@ -52,7 +52,7 @@ struct config_setting {
 	const char *default_text; /* NULL: unset */
 	bool secret;
 	const char *doc;
-	size_t offset;            /* in struct config */
+	size_t offset; /* in struct config */
 };
 
 extern const struct config_setting config_settings[];
@@ -63,8 +63,7 @@ extern const size_t config_settings_count;
 bool config_load(struct ctx *ctx, int *argc, char **argv, struct config *config) MUST_CHECK;
 
 /* The URL of a named connection; FAIL_CONNECTION_MISSING names the variable to set. */
-bool config_connection(struct ctx *ctx, const struct config *config, const char *name, struct secret *url)
-    MUST_CHECK;
+bool config_connection(struct ctx *ctx, const struct config *config, const char *name, struct secret *url) MUST_CHECK;
 
 /* LOADSTAR_CONNECTION_NAME for a connection's name. */
 char *config_connection_variable(struct ctx *ctx, const char *name);

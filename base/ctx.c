@@ -28,8 +28,8 @@ struct release {
 
 struct ctx {
 	const char *name;
-	struct ctx *root;       /* itself for a root: holds the limit and the failure */
-	struct block *blocks;   /* newest first */
+	struct ctx *root;     /* itself for a root: holds the limit and the failure */
+	struct block *blocks; /* newest first */
 	struct release *releases;
 	size_t size_bytes;      /* of this ctx and, in a root, of its living children */
 	size_t limit_bytes;     /* root only */
@@ -114,8 +114,7 @@ account(struct ctx *ctx, size_t size_bytes)
 	if (root != ctx)
 		root->size_bytes += size_bytes;
 	if (root->size_bytes > root->limit_bytes && !ctx_failed(root))
-		(void)fail(root, FAIL_MEMORY_LIMIT, "%s needs more than %zu bytes", root->name,
-		    root->limit_bytes);
+		(void)fail(root, FAIL_MEMORY_LIMIT, "%s needs more than %zu bytes", root->name, root->limit_bytes);
 }
 
 static struct block *

@@ -53,8 +53,7 @@ struct ctx *ctx_child(struct ctx *parent);
 void ctx_free(struct ctx *ctx);
 
 void ctx_scope_end(struct ctx **ctx);
-#define CTX_SCOPE(name, parent) \
-	struct ctx *name __attribute__((cleanup(ctx_scope_end))) = ctx_child(parent)
+#define CTX_SCOPE(name, parent) struct ctx *name __attribute__((cleanup(ctx_scope_end))) = ctx_child(parent)
 
 /* Zeroed memory, aligned for anything. */
 void *ctx_alloc(struct ctx *ctx, size_t size_bytes);

@@ -7,8 +7,12 @@
 
 static const struct fail_kind kinds[] = {
 #define FAIL(code, name_, status_, class_, retryable_, title_, hint_) \
-	[FAIL_##code] = {.name = name_, .http_status = status_, .class = FAIL_CLASS_##class_, \
-	    .retryable = retryable_, .title = title_, .hint = hint_},
+	[FAIL_##code] = {.name = name_, \
+	    .http_status = status_, \
+	    .class = FAIL_CLASS_##class_, \
+	    .retryable = retryable_, \
+	    .title = title_, \
+	    .hint = hint_},
 #include "base/fail_table.def"
 #undef FAIL
 };
@@ -29,10 +33,10 @@ fail_kind(enum fail_code code)
 }
 
 const char *
-fail_class_name(enum fail_class class)
+fail_class_name(enum fail_class which)
 {
-	ASSERT(class < LENGTH_OF(class_names));
-	return class_names[class];
+	ASSERT(which < LENGTH_OF(class_names));
+	return class_names[which];
 }
 
 enum fail_code

@@ -26,31 +26,31 @@ enum fail_code {
 };
 
 struct fail_kind {
-	const char *name;         /* the `code` of error objects and problem documents */
+	const char *name; /* the `code` of error objects and problem documents */
 	int http_status;
 	enum fail_class class;
-	bool retryable;           /* a worker tries again by itself */
+	bool retryable; /* a worker tries again by itself */
 	const char *title;
-	const char *hint;         /* what to do; NULL where the message says it */
+	const char *hint; /* what to do; NULL where the message says it */
 };
 
 /* One wrong field of a request. */
 struct fail_field {
 	struct fail_field *next;
-	const char *pointer;      /* JSON pointer */
+	const char *pointer; /* JSON pointer */
 	const char *detail;
 };
 
 struct failure {
-	enum fail_code code;      /* FAIL_NONE: none yet */
+	enum fail_code code; /* FAIL_NONE: none yet */
 	char message[1024];
-	char sqlstate[6];         /* "" when no database spoke */
+	char sqlstate[6];          /* "" when no database spoke */
 	struct fail_field *fields; /* in the order they were found */
 	struct fail_field **fields_end;
 };
 
 const struct fail_kind *fail_kind(enum fail_code code);
-const char *fail_class_name(enum fail_class class);
+const char *fail_class_name(enum fail_class which);
 
 /* By outside name; FAIL_INTERNAL when unknown. */
 enum fail_code fail_code_find(const char *name);
@@ -59,8 +59,7 @@ enum fail_code fail_code_find(const char *name);
 bool fail(struct ctx *ctx, enum fail_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* As fail, with the database's SQLSTATE. */
-bool fail_sql(struct ctx *ctx, enum fail_code code, const char *sqlstate, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
+bool fail_sql(struct ctx *ctx, enum fail_code code, const char *sqlstate, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* Adds a wrong field to a FAIL_INVALID_REQUEST (which it records). Always false. ctx must outlive the report: the
  * request's own ctx, not a scope. */

@@ -55,9 +55,7 @@ parse_action(const char *text, struct point *point)
 		point->action = ACTION_SLEEP;
 		return duration_parse_ms(text + strlen("sleep:"), &point->sleep_ms);
 	}
-	point->action = text_equal(text, "exit")    ? ACTION_EXIT
-			: text_equal(text, "error") ? ACTION_ERROR
-						    : ACTION_DROP;
+	point->action = text_equal(text, "exit") ? ACTION_EXIT : text_equal(text, "error") ? ACTION_ERROR : ACTION_DROP;
 	return point->action != ACTION_DROP || text_equal(text, "drop");
 }
 
@@ -69,8 +67,7 @@ parse_point(struct ctx *ctx, const char *text, size_t length)
 
 	if (equals != NULL)
 		*equals = '\0';
-	if (equals == NULL || strlen(copy) >= NAME_BYTES || point_count == POINTS ||
-	    !parse_action(equals + 1, point))
+	if (equals == NULL || strlen(copy) >= NAME_BYTES || point_count == POINTS || !parse_action(equals + 1, point))
 		return fail(ctx, FAIL_CONFIG_INVALID,
 		    "LOADSTAR_FAILPOINTS: %.*s is not name=exit, name=error, name=drop, name=sleep:500ms or name=1in20:exit",
 		    (int)length, text);
@@ -121,8 +118,7 @@ failpoint(struct ctx *ctx, const char *name)
 		_exit(EXIT_STATUS);
 	if (point->action == ACTION_SLEEP)
 		clock_sleep_ms(point->sleep_ms);
-	return point->action != ACTION_ERROR ||
-	       fail(ctx, FAIL_CONNECTION_LOST, "failpoint %s", name);
+	return point->action != ACTION_ERROR || fail(ctx, FAIL_CONNECTION_LOST, "failpoint %s", name);
 }
 
 bool

@@ -101,7 +101,7 @@ on_header(char *line, size_t size, size_t count, void *arg)
 	else if ((value = header_value(exchange->ctx, line, length, "content-type")) != NULL)
 		answer->content_type = value;
 	else if ((value = header_value(exchange->ctx, line, length, "retry-after")) != NULL &&
-	         !text_to_i64(value, &answer->retry_after_s))
+		 !text_to_i64(value, &answer->retry_after_s))
 		answer->retry_after_s = 0;
 	return length;
 }
@@ -123,8 +123,8 @@ request_headers(struct ctx *ctx, const struct http_call *call)
 		list = curl_slist_append(list, "Content-Type: application/json");
 	list = curl_slist_append(list, "Expect:");
 	if (call->bearer != NULL && secret_is_set(call->bearer))
-		list = curl_slist_append(list,
-		    ctx_printf(ctx, "Authorization: Bearer %s", secret_reveal(call->bearer)));
+		list =
+		    curl_slist_append(list, ctx_printf(ctx, "Authorization: Bearer %s", secret_reveal(call->bearer)));
 	for (const char *const *header = call->headers; header != NULL && *header != NULL; header++)
 		list = curl_slist_append(list, *header);
 	ASSERT(list != NULL);

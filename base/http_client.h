@@ -15,7 +15,7 @@ struct http_client;
 struct http_client *http_client_new(struct ctx *ctx);
 
 struct http_call {
-	const char *method;          /* GET POST */
+	const char *method; /* GET POST */
 	const char *url;
 	const struct secret *bearer; /* NULL: none */
 	const char *body;            /* NULL: none; sent as application/json */

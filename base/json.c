@@ -208,7 +208,7 @@ json_quote(struct text *out, const char *s)
 	text_add(out, "\"");
 	for (; *clean != '\0'; clean++) {
 		size_t plain = strcspn(clean, "\"\\\b\f\n\r\t\x01\x02\x03\x04\x05\x06\x07\x0b\x0e\x0f\x10\x11\x12"
-		                              "\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
+					      "\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
 
 		text_add_bytes(out, clean, plain);
 		clean += plain;

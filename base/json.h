@@ -26,7 +26,7 @@ void json_put_string(struct ctx *ctx, json_t *object, const char *key, const cha
 void json_put_int(json_t *object, const char *key, int64_t value);
 void json_put_bool(json_t *object, const char *key, bool value);
 void json_put_null(json_t *object, const char *key);
-void json_put(json_t *object, const char *key, json_t *value); /* shares value */
+void json_put(json_t *object, const char *key, json_t *value);                       /* shares value */
 void json_put_time(struct ctx *ctx, json_t *object, const char *key, int64_t at_us); /* 0 or infinite: null */
 void json_add(json_t *array, json_t *value);
 void json_add_string(struct ctx *ctx, json_t *array, const char *value);

@@ -96,6 +96,6 @@ log_failure(struct ctx *ctx, const char *message)
 {
 	const struct failure *failure = ctx_failure(ctx);
 
-	log_line(ctx, LOG_ERROR, message, "code", fail_kind(failure->code)->name, "error", failure->message,
-	    "sqlstate", failure->sqlstate[0] != '\0' ? failure->sqlstate : NULL, NULL);
+	log_line(ctx, LOG_ERROR, message, "code", fail_kind(failure->code)->name, "error", failure->message, "sqlstate",
+	    failure->sqlstate[0] != '\0' ? failure->sqlstate : NULL, NULL);
 }

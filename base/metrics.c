@@ -29,12 +29,9 @@ static const struct {
 };
 
 /* Upper bounds of the histograms' buckets in seconds, ended by 0; +Inf is implied. */
-static const double fast_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
-    2.5, 5, 10, 0};
-static const double wait_bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300,
-    1800, 0};
-static const double long_bounds[] = {1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400,
-    0};
+static const double fast_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 0};
+static const double wait_bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 0};
+static const double long_bounds[] = {1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 0};
 static const double *const bounds[METRIC_COUNT] = {
     [METRIC_RUN_DURATION] = long_bounds,
     [METRIC_STEP_START_DELAY] = wait_bounds,
@@ -152,8 +149,7 @@ take(enum metric metric, const char *const *labels)
 		ASSERT(series->labels[i] != NULL);
 	}
 	if (table[metric].type == TYPE_HISTOGRAM)
-		series->buckets =
-		    must_alloc(bounds_count(bounds_of(metric)) + 1, sizeof(*series->buckets));
+		series->buckets = must_alloc(bounds_count(bounds_of(metric)) + 1, sizeof(*series->buckets));
 	chain = &families[metric].chains[hash(labels, count)];
 	series->next = *chain;
 	*chain = series;
@@ -177,8 +173,7 @@ void
 metrics_add(enum metric metric, const char *const *labels, double amount)
 {
 	lock(metric);
-	ASSERT(table[metric].type == TYPE_GAUGE ||
-	       (table[metric].type == TYPE_COUNTER && amount >= 0));
+	ASSERT(table[metric].type == TYPE_GAUGE || (table[metric].type == TYPE_COUNTER && amount >= 0));
 	take(metric, given(metric, labels))->value += amount;
 	unlock(metric);
 }
@@ -239,8 +234,7 @@ metrics_value(enum metric metric, const char *const *labels)
 	lock(metric);
 	series = find(metric, given(metric, labels), label_count(metric));
 	if (series != NULL)
-		value =
-		    table[metric].type == TYPE_HISTOGRAM ? (double)series->count : series->value;
+		value = table[metric].type == TYPE_HISTOGRAM ? (double)series->count : series->value;
 	unlock(metric);
 	return value;
 }
@@ -285,8 +279,7 @@ add_labels(struct text *page, enum metric metric, const struct series *series, c
 }
 
 static void
-add_sample(struct text *page, enum metric metric, const struct series *series, const char *suffix,
-    double value)
+add_sample(struct text *page, enum metric metric, const struct series *series, const char *suffix, double value)
 {
 	text_addf(page, "%s%s", table[metric].name, suffix);
 	add_labels(page, metric, series, NULL);
@@ -321,8 +314,8 @@ add_family(struct text *page, enum metric metric)
 {
 	static const char *const types[] = {"counter", "gauge", "histogram"};
 
-	text_addf(page, "# HELP %s %s\n# TYPE %s %s\n", table[metric].name, table[metric].help,
-	    table[metric].name, types[table[metric].type]);
+	text_addf(page, "# HELP %s %s\n# TYPE %s %s\n", table[metric].name, table[metric].help, table[metric].name,
+	    types[table[metric].type]);
 	lock(metric);
 	if (label_count(metric) == 0)
 		/* A metric without labels is there from the start, as 0. */

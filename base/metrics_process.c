@@ -27,11 +27,9 @@ metrics_add_number(struct text *page, double value)
 }
 
 static void
-add_process_value(struct text *page, const char *name, const char *type, const char *help,
-    double value)
+add_process_value(struct text *page, const char *name, const char *type, const char *help, double value)
 {
-	text_addf(page, "# HELP process_%s %s\n# TYPE process_%s %s\nprocess_%s ", name, help, name,
-	    type, name);
+	text_addf(page, "# HELP process_%s %s\n# TYPE process_%s %s\nprocess_%s ", name, help, name, type, name);
 	metrics_add_number(page, value);
 	text_add(page, "\n");
 }
@@ -68,9 +66,7 @@ start_seconds(void)
 	p = p != NULL ? strrchr(line, ')') : NULL;
 	for (; p != NULL && field < 22; field++)
 		p = strchr(p + 1, ' ');
-	return p == NULL ? 0
-			 : proc_number("/proc/stat", "btime ") +
-			       strtod(p, NULL) / (double)sysconf(_SC_CLK_TCK);
+	return p == NULL ? 0 : proc_number("/proc/stat", "btime ") + strtod(p, NULL) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static double
@@ -103,8 +99,7 @@ metrics_add_process(struct text *page)
 	    proc_number("/proc/self/status", "VmRSS:") * 1024);
 	add_process_value(page, "virtual_memory_bytes", "gauge", "Virtual memory.",
 	    proc_number("/proc/self/status", "VmSize:") * 1024);
-	add_process_value(page, "start_time_seconds", "gauge", "Start of the process in Unix time.",
-	    start_seconds());
+	add_process_value(page, "start_time_seconds", "gauge", "Start of the process in Unix time.", start_seconds());
 	add_process_value(page, "open_fds", "gauge", "Open file descriptors.", open_files());
 	add_process_value(page, "max_fds", "gauge", "Most file descriptors that may be open.",
 	    limit.rlim_cur == RLIM_INFINITY ? INFINITY : (double)limit.rlim_cur);

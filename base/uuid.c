@@ -35,8 +35,8 @@ uuid_make(struct ctx *ctx)
 	b[6] = (unsigned char)(0x70 | (stamp >> 8 & 0x0f));
 	b[7] = (unsigned char)stamp;
 	b[8] = (unsigned char)(0x80 | (b[8] & 0x3f));
-	return ctx_printf(ctx, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-	    b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	return ctx_printf(ctx, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+	    b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 bool

@@ -55,8 +55,7 @@ static const struct spec *
 look_up(const struct catalog *catalog, const char *pipeline, const char *hash)
 {
 	for (const struct entry *entry = catalog->entries; entry != NULL; entry = entry->next)
-		if (strcmp(entry->spec->hash, hash) == 0 &&
-		    strcmp(entry->spec->pipeline, pipeline) == 0)
+		if (strcmp(entry->spec->hash, hash) == 0 && strcmp(entry->spec->pipeline, pipeline) == 0)
 			return entry->spec;
 	return NULL;
 }
@@ -115,8 +114,8 @@ parse(struct ctx *ctx, const json_t *files, struct entry **parsed)
 }
 
 bool
-catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *pipeline,
-    const char *hash, const struct spec **spec)
+catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *pipeline, const char *hash,
+    const struct spec **spec)
 {
 	const char *found_hash;
 	struct entry *entry;
@@ -135,11 +134,9 @@ catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char
 		return true;
 	if (!parse(ctx, files, &entry))
 		return false;
-	if (strcmp(entry->spec->hash, found_hash) != 0 ||
-	    strcmp(entry->spec->pipeline, pipeline) != 0) {
+	if (strcmp(entry->spec->hash, found_hash) != 0 || strcmp(entry->spec->pipeline, pipeline) != 0) {
 		ctx_free(entry->ctx);
-		return fail(ctx, FAIL_SPEC_INVALID, "the stored files of %s are not those of %s",
-		    pipeline, found_hash);
+		return fail(ctx, FAIL_SPEC_INVALID, "the stored files of %s are not those of %s", pipeline, found_hash);
 	}
 	*spec = keep(catalog, entry);
 	return true;
@@ -170,16 +167,13 @@ read_folder(struct ctx *ctx, const char *path, struct folder **folders)
 		if (errors == NULL)
 			return false;
 		fail_clear(ctx);
-		return fail(ctx, FAIL_SPEC_INVALID, "%s/%s:%d:%d: %s%s", path, errors->place.file,
-		    errors->place.line, errors->place.column, errors->message,
-		    count > 1
-			? ctx_printf(tmp, " (and %zu more: loadstar check %s)", count - 1, path)
-			: "");
+		return fail(ctx, FAIL_SPEC_INVALID, "%s/%s:%d:%d: %s%s", path, errors->place.file, errors->place.line,
+		    errors->place.column, errors->message,
+		    count > 1 ? ctx_printf(tmp, " (and %zu more: loadstar check %s)", count - 1, path) : "");
 	}
 	for (const struct folder *other = *folders; other != NULL; other = other->next)
 		if (strcmp(other->spec->pipeline, spec->pipeline) == 0)
-			return fail(ctx, FAIL_SPEC_INVALID,
-			    "%s and %s both declare the pipeline %s", other->path, path,
+			return fail(ctx, FAIL_SPEC_INVALID, "%s and %s both declare the pipeline %s", other->path, path,
 			    spec->pipeline);
 	*folder = (struct folder){.path = path, .spec = spec, .next = *folders};
 	*folders = folder;
@@ -214,8 +208,7 @@ read_folders(struct ctx *ctx, const char *path, struct folder **folders)
 }
 
 bool
-catalog_apply_folder(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *path,
-    size_t *applied)
+catalog_apply_folder(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *path, size_t *applied)
 {
 	struct folder *folders;
 	const struct spec *spec;
@@ -224,12 +217,11 @@ catalog_apply_folder(struct ctx *ctx, struct catalog *catalog, struct pg *db, co
 	*applied = 0;
 	if (!read_folders(ctx, path, &folders))
 		return false;
-	for (const struct folder *folder = folders; folder != NULL;
-	     folder = folder->next, (*applied)++) {
+	for (const struct folder *folder = folders; folder != NULL; folder = folder->next, (*applied)++) {
 		const struct spec *read = folder->spec;
 
-		if (!pipeline_apply(ctx, db, read->pipeline, read->hash,
-			spec_files_to_json(ctx, &read->files), &changed) ||
+		if (!pipeline_apply(ctx, db, read->pipeline, read->hash, spec_files_to_json(ctx, &read->files),
+			&changed) ||
 		    !catalog_find(ctx, catalog, db, read->pipeline, read->hash, &spec))
 			return false;
 	}

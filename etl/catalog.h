@@ -11,8 +11,8 @@ struct catalog *catalog_new(void);
 void catalog_free(struct catalog *catalog);
 
 /* hash NULL: the active version. FAIL_NOT_FOUND names the pipeline. */
-bool catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *pipeline,
-    const char *hash, const struct spec **spec) MUST_CHECK;
+bool catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *pipeline, const char *hash,
+    const struct spec **spec) MUST_CHECK;
 
 /* Applies path when it is a pipeline's folder, else every one below it: parse and check them all, then store and activate. One with
  * errors: FAIL_SPEC_INVALID, and none is applied. */

@@ -66,8 +66,7 @@ claim_once(struct engine *engine, int limit, bool revocations_only)
 	{
 		CTX_SCOPE(tmp, batch_ctx);
 		ok = pool_take(tmp, engine->options.pool, &db) &&
-		     step_claim(batch_ctx, db, engine->options.boot_id, revocations_only, limit,
-			 &claims);
+		     step_claim(batch_ctx, db, engine->options.boot_id, revocations_only, limit, &claims);
 	}
 	if (!ok) {
 		log_failure(batch_ctx, "cannot claim steps");
@@ -105,8 +104,7 @@ sweep(struct engine *engine)
 	    !run_expire_deadlines(ctx, db, &expired) || !run_sweep_outbox(ctx, db))
 		log_failure(ctx, "cannot sweep");
 	if (lost > 0)
-		log_line(ctx, LOG_WARN, "took over steps of a lost replica", "steps",
-		    text_from_i64(ctx, lost), NULL);
+		log_line(ctx, LOG_WARN, "took over steps of a lost replica", "steps", text_from_i64(ctx, lost), NULL);
 	ctx_free(ctx);
 }
 
@@ -134,19 +132,16 @@ claimer_main(void *arg)
 static bool
 listen_on(struct ctx *ctx, struct engine *engine)
 {
-	struct pg_options options = {.what = "control database",
-	    .application_name = "loadstar listener"};
+	struct pg_options options = {.what = "control database", .application_name = "loadstar listener"};
 	struct pg *db;
 	bool notified;
 
 	ctx_watch_cancel(ctx, &engine->threads);
-	if (!pg_open(ctx, pool_url(engine->options.pool), &options, &db) ||
-	    !pg_run(ctx, db, "LISTEN loadstar_work"))
+	if (!pg_open(ctx, pool_url(engine->options.pool), &options, &db) || !pg_run(ctx, db, "LISTEN loadstar_work"))
 		return false;
 	engine_hurry(engine); /* what came while nobody listened */
 	while (!atomic_load(&engine->stopping)) {
-		if (!pg_wait_notify(ctx, db, 30000, &notified) ||
-		    (!notified && !pg_run(ctx, db, "SELECT 1")))
+		if (!pg_wait_notify(ctx, db, 30000, &notified) || (!notified && !pg_run(ctx, db, "SELECT 1")))
 			return false;
 		if (notified)
 			engine_hurry(engine);

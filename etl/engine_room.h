@@ -23,7 +23,7 @@ struct attempt {
 	struct attempt *next; /* in engine.attempts; guarded by engine.lock */
 	struct batch *batch;
 	const struct step_claim *claim;
-	bool taken;           /* by a worker; guarded by engine.lock */
+	bool taken; /* by a worker; guarded by engine.lock */
 	struct ctx_cancel cancel;
 	_Atomic int64_t deadline_us; /* monotonic; 0: none yet */
 };
@@ -33,15 +33,15 @@ struct engine {
 	pthread_mutex_t lock;
 	pthread_cond_t wake_claimer;
 	pthread_cond_t wake_workers;
-	struct attempt *attempts;    /* claimed and not yet reported, oldest claim first; guarded by lock */
-	int busy;                    /* length of attempts; guarded by lock */
-	bool hurry;                  /* something may be claimable; guarded by lock */
-	atomic_bool quiescing;       /* claim nothing more */
-	atomic_bool stopping;        /* threads end */
-	struct ctx_cancel threads;   /* wakes waits of the listener, the claimer and the keeper at the end */
+	struct attempt *attempts;  /* claimed and not yet reported, oldest claim first; guarded by lock */
+	int busy;                  /* length of attempts; guarded by lock */
+	bool hurry;                /* something may be claimable; guarded by lock */
+	atomic_bool quiescing;     /* claim nothing more */
+	atomic_bool stopping;      /* threads end */
+	struct ctx_cancel threads; /* wakes waits of the listener, the claimer and the keeper at the end */
 	pthread_t claimer, listener, keeper;
 	pthread_t *workers;
-	int worker_count;            /* one more than options.workers: a slot that only revocations may fill */
+	int worker_count; /* one more than options.workers: a slot that only revocations may fill */
 };
 
 /* Threads; each takes the engine. */

@@ -8,8 +8,8 @@
 #include "sql/pg.h"
 
 bool
-generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    const char *scope, struct load_statements *out)
+generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out)
 {
 	*out = (struct load_statements){0};
 	if (table->kind == TABLE_FACT)
@@ -24,8 +24,7 @@ generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_tab
 /* Over what the rows say, not over our keys: the declared columns, and of each lookup whether it found its member (which one is
  * said by the columns it matches by). hash_record_extended hashes a row as it is; its text would cost as much as loading it. */
 char *
-generate_content_hash(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    const char *scope)
+generate_content_hash(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope)
 {
 	const char *where;
 	struct text values;
@@ -33,12 +32,10 @@ generate_content_hash(struct ctx *ctx, const struct spec *spec, const struct spe
 	text_init(&values, ctx);
 	text_add(&values, sql_list(ctx, names_columns(ctx, table), "t"));
 	for (size_t i = 0; i < table->lookup_count; i++)
-		text_addf(&values, ", t.%s = " UNKNOWN_KEY,
-		    pg_identifier(ctx, table->lookups[i].column));
+		text_addf(&values, ", t.%s = " UNKNOWN_KEY, pg_identifier(ctx, table->lookups[i].column));
 	if (table->kind == TABLE_DIMENSION) {
 		text_add(&values, ", t.effective_from, t.effective_to");
-		where =
-		    ctx_printf(ctx, "t.%s <> " UNKNOWN_KEY, pg_identifier(ctx, table->surrogate));
+		where = ctx_printf(ctx, "t.%s <> " UNKNOWN_KEY, pg_identifier(ctx, table->surrogate));
 	} else {
 		where = sql_slice(ctx, table, scope, "t");
 	}
@@ -75,18 +72,16 @@ refers_to(const struct spec_table *table, const struct spec_table *dimension)
 }
 
 void
-generate_locks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    struct load_lock **locks, size_t *count)
+generate_locks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_lock **locks,
+    size_t *count)
 {
 	*count = 0;
 	*locks = ctx_alloc_array(ctx, 1 + spec->table_count + table->lookup_count, sizeof(**locks));
 	lock_add(*locks, count, generate_table_name(ctx, spec, table->name), true);
 	for (size_t i = 0; i < table->lookup_count; i++)
-		lock_add(*locks, count,
-		    generate_table_name(ctx, spec, table->lookups[i].dimension->name), false);
+		lock_add(*locks, count, generate_table_name(ctx, spec, table->lookups[i].dimension->name), false);
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (refers_to(&spec->tables[i], table))
-			lock_add(*locks, count,
-			    generate_table_name(ctx, spec, spec->tables[i].name), true);
+			lock_add(*locks, count, generate_table_name(ctx, spec, spec->tables[i].name), true);
 	qsort(*locks, *count, sizeof(**locks), lock_order);
 }

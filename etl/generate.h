@@ -14,7 +14,7 @@
 /* What a statement's result means. */
 enum load_counter {
 	COUNT_NOTHING,
-	COUNT_ROW, /* one row whose column names are the names of struct load_counts' fields: each is added */
+	COUNT_ROW,      /* one row whose column names are the names of struct load_counts' fields: each is added */
 	COUNT_AFFECTED, /* rows of the command tag are added to the field `field` */
 	COUNT_MUST_BE_0, /* one row: n, and a detail (text or NULL): n > 0 fails with `code`: "<n> <message>: <detail>" */
 };
@@ -41,12 +41,12 @@ struct load_statements {
 };
 
 /* X-macro of every count: the contract's rows, the contract's effects, and what the laws need. */
+/* clang-format off */
 #define LOAD_COUNTS(X) \
-	X(read) \
-	X(inserted) X(updated) X(unchanged) X(closed) X(deduplicated) X(filtered) X(rejected) \
-	    X(versions_opened) X(versions_closed) X(rows_deleted) X(members_inferred) \
-		X(rows_repointed) X(children) X(rows_moved) X(rows_before) X(rows_after) \
-		    X(rows_opened) X(content_rows)
+	X(read) X(inserted) X(updated) X(unchanged) X(closed) X(deduplicated) X(filtered) \
+	X(rejected) X(versions_opened) X(versions_closed) X(rows_deleted) X(members_inferred) X(rows_repointed) \
+	X(children) X(rows_moved) X(rows_before) X(rows_after) X(rows_opened) X(content_rows)
+/* clang-format on */
 struct load_counts {
 #define X(field) int64_t field;
 	LOAD_COUNTS(X)
@@ -59,32 +59,31 @@ bool generate_ddl(struct ctx *ctx, const struct spec *spec, const struct spec_ta
     struct load_statements *out) MUST_CHECK;
 
 /* The source query with :from, :to and params filled; and cut to the declared columns by name. */
-bool generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    int64_t from_us, int64_t to_us, const json_t *params, char **sql) MUST_CHECK;
-bool generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    int64_t from_us, int64_t to_us, const json_t *params, char **sql) MUST_CHECK;
+bool generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
+    int64_t to_us, const json_t *params, char **sql) MUST_CHECK;
+bool generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
+    int64_t to_us, const json_t *params, char **sql) MUST_CHECK;
 
 /* STAGE: create the staging table; then (after COPY) index, ANALYZE, keys that are NULL. */
-void generate_stage_table(struct ctx *ctx, const struct spec_table *table, char **create,
-    char **copy_from);
+void generate_stage_table(struct ctx *ctx, const struct spec_table *table, char **create, char **copy_from);
 bool generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out) MUST_CHECK;
 
 /* PUBLISH between the protocol's checks and the ledger row: resolve, difference, re-point, counts. scope: table or time. */
-bool generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    const char *scope, struct load_statements *out) MUST_CHECK;
+bool generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out) MUST_CHECK;
 
 /* One row, one column: the content hash of the slice as protocol.md defines it. */
-char *generate_content_hash(struct ctx *ctx, const struct spec *spec,
-    const struct spec_table *table, const char *scope);
+char *generate_content_hash(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    const char *scope);
 
 /* Names whose advisory locks PUBLISH takes, sorted; exclusive or shared. */
 struct load_lock {
 	const char *table; /* schema-qualified, unquoted: public.dim_robots */
 	bool exclusive;
 };
-void generate_locks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    struct load_lock **locks, size_t *count);
+void generate_locks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_lock **locks,
+    size_t *count);
 
 /* schema.table with quotes, and without (lock and ledger name). */
 char *generate_table_identifier(struct ctx *ctx, const struct spec *spec, const char *table);

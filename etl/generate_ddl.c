@@ -12,8 +12,8 @@ ddl_columns(struct ctx *ctx, const struct spec_table *table, bool required)
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct spec_column *column = &table->columns[i];
 
-		text_addf(&out, "%s    %s %s%s", i == 0 ? "" : ",\n",
-		    pg_identifier(ctx, column->name), spec_type_name(ctx, &column->type),
+		text_addf(&out, "%s    %s %s%s", i == 0 ? "" : ",\n", pg_identifier(ctx, column->name),
+		    spec_type_name(ctx, &column->type),
 		    required && (column->key || column->not_null) ? " NOT NULL" : "");
 	}
 	return out.data;
@@ -21,8 +21,8 @@ ddl_columns(struct ctx *ctx, const struct spec_table *table, bool required)
 
 /* CREATE INDEX locks the table before it sees that the index is there; this asks first. suffix ends the index's name. */
 void
-ddl_index(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, bool unique,
-    const char *suffix, const char *definition, struct load_statements *out)
+ddl_index(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, bool unique, const char *suffix,
+    const char *definition, struct load_statements *out)
 {
 	char *name = sql_bookkeeping(ctx, table, suffix);
 
@@ -55,8 +55,7 @@ add_columns(struct ctx *ctx, const struct spec_table *table, const char *target,
 		const char *column = table->lookups[i].column;
 
 		text_addf(&names, ", %s", pg_literal(ctx, column));
-		text_addf(&adds,
-		    ",\n        ADD COLUMN IF NOT EXISTS %s bigint NOT NULL DEFAULT " UNKNOWN_KEY,
+		text_addf(&adds, ",\n        ADD COLUMN IF NOT EXISTS %s bigint NOT NULL DEFAULT " UNKNOWN_KEY,
 		    pg_identifier(ctx, column));
 	}
 	statement_add(ctx, out, "add new columns",
@@ -71,16 +70,14 @@ add_columns(struct ctx *ctx, const struct spec_table *table, const char *target,
 
 /* Columns that are there with another type than declared. */
 static void
-check_types(struct ctx *ctx, const struct spec_table *table, const char *target,
-    struct load_statements *out)
+check_types(struct ctx *ctx, const struct spec_table *table, const char *target, struct load_statements *out)
 {
 	struct load_statement *statement;
 	struct text declared;
 
 	text_init(&declared, ctx);
 	for (size_t i = 0; i < table->column_count; i++)
-		text_addf(&declared, "%s(%s, %s)", i == 0 ? "" : ", ",
-		    pg_literal(ctx, table->columns[i].name),
+		text_addf(&declared, "%s(%s, %s)", i == 0 ? "" : ", ", pg_literal(ctx, table->columns[i].name),
 		    pg_literal(ctx, spec_type_name(ctx, &table->columns[i].type)));
 	statement = statement_add(ctx, out, "compare column types",
 	    ctx_printf(ctx,
@@ -111,14 +108,12 @@ create_retired(struct ctx *ctx, const struct spec_table *table, struct load_stat
 	    ctx_printf(ctx,
 		"CREATE TABLE IF NOT EXISTS loadstar.%s (\n%s%s    %s bigint NOT NULL,\n    PRIMARY KEY (%s%s)\n)",
 		sql_bookkeeping(ctx, table, "retired"), columns.data,
-		versions ? "    effective_from timestamptz NOT NULL,\n" : "",
-		pg_identifier(ctx, table->surrogate), sql_list(ctx, keys, NULL),
-		versions ? ", effective_from" : ""));
+		versions ? "    effective_from timestamptz NOT NULL,\n" : "", pg_identifier(ctx, table->surrogate),
+		sql_list(ctx, keys, NULL), versions ? ", effective_from" : ""));
 }
 
 bool
-generate_ddl(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    struct load_statements *out)
+generate_ddl(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_statements *out)
 {
 	const char *target = sql_table(ctx, spec, table);
 
@@ -131,8 +126,7 @@ generate_ddl(struct ctx *ctx, const struct spec *spec, const struct spec_table *
 		generate_ddl_dimension(ctx, spec, table, out);
 	add_columns(ctx, table, target, true, out);
 	if (table->kind == TABLE_DIMENSION && table->scd == 2)
-		add_columns(ctx, table,
-		    ctx_printf(ctx, "loadstar.%s", sql_bookkeeping(ctx, table, "log")), false, out);
+		add_columns(ctx, table, ctx_printf(ctx, "loadstar.%s", sql_bookkeeping(ctx, table, "log")), false, out);
 	if (table_retires(table))
 		create_retired(ctx, table, out);
 	check_types(ctx, table, target, out);

@@ -3,8 +3,7 @@
 #include "sql/pg.h"
 
 static struct load_statement *
-add(struct ctx *ctx, struct load_statements *out, const char *name, enum load_counter counter,
-    char *sql)
+add(struct ctx *ctx, struct load_statements *out, const char *name, enum load_counter counter, char *sql)
 {
 	struct load_statement *statement = statement_add(ctx, out, name, sql);
 
@@ -34,18 +33,15 @@ void
 generate_publish_current(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out)
 {
-	const char *target = sql_table(ctx, spec, table),
-		   *surrogate = pg_identifier(ctx, table->surrogate);
+	const char *target = sql_table(ctx, spec, table), *surrogate = pg_identifier(ctx, table->surrogate);
 	struct names keys = names_keys(table), declared = names_columns(ctx, table),
 		     compared = names_values(ctx, table);
 	char *columns = sql_list(ctx, declared, NULL), *values = sql_list(ctx, compared, "s");
-	char *same = ctx_printf(ctx, "%s AND d.%s <> " UNKNOWN_KEY, sql_equal(ctx, keys, "d", "s"),
-	    surrogate);
+	char *same = ctx_printf(ctx, "%s AND d.%s <> " UNKNOWN_KEY, sql_equal(ctx, keys, "d", "s"), surrogate);
 
 	generate_check_stale(ctx, spec, table, out);
 	add(ctx, out, "count rows before", COUNT_ROW,
-	    ctx_printf(ctx, "SELECT count(*) AS rows_before FROM %s d JOIN loadstar_stage s ON %s",
-		target, same));
+	    ctx_printf(ctx, "SELECT count(*) AS rows_before FROM %s d JOIN loadstar_stage s ON %s", target, same));
 	add(ctx, out, "collect new keys", COUNT_NOTHING,
 	    ctx_printf(ctx,
 		"CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS\n"
@@ -57,20 +53,17 @@ generate_publish_current(struct ctx *ctx, const struct spec *spec, const struct 
 		    ctx_printf(ctx,
 			"UPDATE %s d SET %s, row_hash = md5(ROW(%s)::text), load_id = :load_id, loaded_at = now()\n"
 			"  FROM loadstar_stage s\n WHERE %s\n   AND %s",
-			target, sql_set(ctx, compared, "s"), values, same,
-			sql_distinct(ctx, compared, "d", "s")))
+			target, sql_set(ctx, compared, "s"), values, same, sql_distinct(ctx, compared, "d", "s")))
 		    ->field = "updated";
 	add(ctx, out, "insert new rows", COUNT_ROW,
 	    ctx_printf(ctx,
 		"WITH opened AS (\n"
 		"    INSERT INTO %s (%s, effective_from, effective_to, is_current, row_hash, load_id, loaded_at)\n"
-		"    SELECT %s, '-infinity', " OPEN_END
-		", true, md5(ROW(%s)::text), :load_id, now()\n"
+		"    SELECT %s, '-infinity', " OPEN_END ", true, md5(ROW(%s)::text), :load_id, now()\n"
 		"      FROM loadstar_stage s JOIN loadstar_keys k ON %s\n"
 		"    RETURNING 1)\n"
 		"SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened",
-		target, columns, sql_list(ctx, declared, "s"), values,
-		sql_equal(ctx, keys, "k", "s")));
+		target, columns, sql_list(ctx, declared, "s"), values, sql_equal(ctx, keys, "k", "s")));
 	generate_repoint(ctx, spec, table, out);
 	add(ctx, out, "count rows after", COUNT_ROW,
 	    ctx_printf(ctx,

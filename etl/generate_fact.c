@@ -53,12 +53,10 @@ resolved_rows(const struct fact *fact)
 }
 
 static void
-write_rows(const struct fact *fact, enum load_when when, const char *name, const char *rows,
-    const char *where)
+write_rows(const struct fact *fact, enum load_when when, const char *name, const char *rows, const char *where)
 {
 	struct ctx *ctx = fact->ctx;
-	char *list = sql_list(ctx, fact->written, NULL),
-	     *values = sql_list(ctx, fact->written, "r");
+	char *list = sql_list(ctx, fact->written, NULL), *values = sql_list(ctx, fact->written, "r");
 	const char *key_column = "", *key = "", *returning = "";
 
 	if (fact->surrogate != NULL) {
@@ -79,8 +77,8 @@ write_rows(const struct fact *fact, enum load_when when, const char *name, const
 		"SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated,\n"
 		"       count(*) FILTER (WHERE NOT fresh) AS rows_moved, count(*) AS rows_opened\n"
 		"  FROM written",
-		fact->target, key_column, list, key, values, rows, returning, where,
-		sql_list(ctx, fact->keys, NULL), sql_set(ctx, fact->written, "excluded")));
+		fact->target, key_column, list, key, values, rows, returning, where, sql_list(ctx, fact->keys, NULL),
+		sql_set(ctx, fact->written, "excluded")));
 }
 
 static void
@@ -92,11 +90,9 @@ delete_vanished(const struct fact *fact)
 	if (fact->surrogate != NULL) {
 		char *keys = sql_list(ctx, fact->keys, NULL);
 
-		returned =
-		    ctx_printf(ctx, "%s, t.%s", sql_list(ctx, fact->keys, "t"), fact->surrogate);
-		keep =
-		    ctx_printf(ctx, ",\nkept AS (INSERT INTO %s (%s, %s) SELECT %s, %s FROM gone)",
-			fact->retired, keys, fact->surrogate, keys, fact->surrogate);
+		returned = ctx_printf(ctx, "%s, t.%s", sql_list(ctx, fact->keys, "t"), fact->surrogate);
+		keep = ctx_printf(ctx, ",\nkept AS (INSERT INTO %s (%s, %s) SELECT %s, %s FROM gone)", fact->retired,
+		    keys, fact->surrogate, keys, fact->surrogate);
 	}
 	add_counting(fact, WHEN_FILLED, "delete vanished rows",
 	    ctx_printf(ctx,
@@ -106,16 +102,15 @@ delete_vanished(const struct fact *fact)
 		"       AND NOT EXISTS (SELECT FROM loadstar_rows r WHERE %s)\n"
 		"    RETURNING %s)%s\n"
 		"SELECT count(*) AS rows_deleted FROM gone",
-		fact->target, sql_slice(ctx, fact->table, fact->scope, "t"),
-		sql_equal(ctx, fact->keys, "r", "t"), returned, keep));
+		fact->target, sql_slice(ctx, fact->table, fact->scope, "t"), sql_equal(ctx, fact->keys, "r", "t"),
+		returned, keep));
 }
 
 static void
 update_changed(const struct fact *fact)
 {
 	struct ctx *ctx = fact->ctx;
-	struct names values =
-	    names_join(ctx, names_values(ctx, fact->table), names_lookups(ctx, fact->table));
+	struct names values = names_join(ctx, names_values(ctx, fact->table), names_lookups(ctx, fact->table));
 	struct load_statement *statement;
 
 	if (values.count == 0)
@@ -127,8 +122,7 @@ update_changed(const struct fact *fact)
 		" WHERE %s AND %s\n"
 		"   AND %s",
 		fact->target, sql_set(ctx, values, "r"), sql_equal(ctx, fact->keys, "t", "r"),
-		sql_slice(ctx, fact->table, fact->scope, "t"),
-		sql_distinct(ctx, values, "t", "r")));
+		sql_slice(ctx, fact->table, fact->scope, "t"), sql_distinct(ctx, values, "t", "r")));
 	statement->counter = COUNT_AFFECTED;
 	statement->field = "updated";
 	statement->when = WHEN_FILLED;
@@ -141,8 +135,7 @@ check_missing(const struct fact *fact, const struct spec_lookup *lookup)
 	struct ctx *ctx = fact->ctx;
 	struct names match = {.items = lookup->match, .count = lookup->dimension->key_count};
 	char *keys = sql_list(ctx, match, "t");
-	struct load_statement *statement = statement_add(ctx, fact->out,
-	    ctx_printf(ctx, "check %s", lookup->column),
+	struct load_statement *statement = statement_add(ctx, fact->out, ctx_printf(ctx, "check %s", lookup->column),
 	    ctx_printf(ctx,
 		"SELECT COALESCE(sum(n), 0) AS n, string_agg(key, ', ' ORDER BY key) FILTER (WHERE place <= 5) AS detail\n"
 		"  FROM (SELECT concat_ws('/', %s) AS key, count(*) AS n, row_number() OVER (ORDER BY concat_ws('/', %s)) AS place\n"
@@ -154,8 +147,8 @@ check_missing(const struct fact *fact, const struct spec_lookup *lookup)
 
 	statement->counter = COUNT_MUST_BE_0;
 	statement->code = FAIL_LOOKUP_MISSING;
-	statement->message = ctx_printf(ctx, "rows of %s have no member in %s", fact->table->name,
-	    lookup->dimension->name);
+	statement->message =
+	    ctx_printf(ctx, "rows of %s have no member in %s", fact->table->name, lookup->dimension->name);
 }
 
 static void
@@ -165,8 +158,7 @@ compare_and_write(const struct fact *fact)
 	struct load_statement *statement;
 
 	statement = statement_add(ctx, fact->out, "resolve staged rows",
-	    ctx_printf(ctx, "CREATE TEMP TABLE loadstar_rows ON COMMIT DROP AS\n%s",
-		resolved_rows(fact)));
+	    ctx_printf(ctx, "CREATE TEMP TABLE loadstar_rows ON COMMIT DROP AS\n%s", resolved_rows(fact)));
 	statement->when = WHEN_FILLED;
 	statement = statement_add(ctx, fact->out, "analyze resolved rows",
 	    ctx_printf(ctx, "ANALYZE loadstar_rows (%s)", sql_list(ctx, fact->keys, NULL)));
@@ -174,29 +166,26 @@ compare_and_write(const struct fact *fact)
 	delete_vanished(fact);
 	update_changed(fact);
 	write_rows(fact, WHEN_FILLED, "insert new rows", "loadstar_rows",
-	    ctx_printf(ctx, "\n     WHERE NOT EXISTS (SELECT FROM %s o WHERE %s AND %s)",
-		fact->target, sql_equal(ctx, fact->keys, "o", "r"),
-		sql_slice(ctx, fact->table, fact->scope, "o")));
+	    ctx_printf(ctx, "\n     WHERE NOT EXISTS (SELECT FROM %s o WHERE %s AND %s)", fact->target,
+		sql_equal(ctx, fact->keys, "o", "r"), sql_slice(ctx, fact->table, fact->scope, "o")));
 }
 
 static bool
 is_supported(struct ctx *ctx, const struct spec_table *table)
 {
 	if (table->write != WRITE_REPLACE_RANGE && table->write != WRITE_REPLACE_ALL)
-		return fail(ctx, FAIL_NOT_IMPLEMENTED,
-		    "%s: only replace_range and replace_all can be written", table->name);
+		return fail(ctx, FAIL_NOT_IMPLEMENTED, "%s: only replace_range and replace_all can be written",
+		    table->name);
 	for (size_t i = 0; i < table->lookup_count; i++)
-		if (table->lookups[i].missing != MISSING_UNKNOWN &&
-		    table->lookups[i].missing != MISSING_FAIL)
-			return fail(ctx, FAIL_NOT_IMPLEMENTED,
-			    "%s.%s: missing can be unknown or fail", table->name,
+		if (table->lookups[i].missing != MISSING_UNKNOWN && table->lookups[i].missing != MISSING_FAIL)
+			return fail(ctx, FAIL_NOT_IMPLEMENTED, "%s.%s: missing can be unknown or fail", table->name,
 			    table->lookups[i].column);
 	return true;
 }
 
 static struct fact
-describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    const char *scope, struct load_statements *out)
+describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out)
 {
 	struct fact fact = {.ctx = ctx, .spec = spec, .table = table, .scope = scope, .out = out};
 
@@ -210,8 +199,8 @@ describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *tabl
 }
 
 bool
-generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    const char *scope, struct load_statements *out)
+generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out)
 {
 	struct fact fact = describe(ctx, spec, table, scope, out);
 	char *slice = sql_slice(ctx, table, scope, "t");
@@ -219,15 +208,14 @@ generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spe
 	if (!is_supported(ctx, table))
 		return false;
 	add_counting(&fact, WHEN_ALWAYS, "count rows before",
-	    ctx_printf(ctx, "SELECT count(*) AS rows_before FROM %s t WHERE %s", fact.target,
-		slice));
-	write_rows(&fact, WHEN_EMPTY, "insert rows into the empty slice",
-	    ctx_printf(ctx, "(%s)", resolved_rows(&fact)), "");
+	    ctx_printf(ctx, "SELECT count(*) AS rows_before FROM %s t WHERE %s", fact.target, slice));
+	write_rows(&fact, WHEN_EMPTY, "insert rows into the empty slice", ctx_printf(ctx, "(%s)", resolved_rows(&fact)),
+	    "");
 	compare_and_write(&fact);
 	if (fact.surrogate != NULL)
 		statement_add(ctx, out, "forget retired keys that came back",
-		    ctx_printf(ctx, "DELETE FROM %s q USING loadstar_stage s WHERE %s",
-			fact.retired, sql_equal(ctx, fact.keys, "q", "s")));
+		    ctx_printf(ctx, "DELETE FROM %s q USING loadstar_stage s WHERE %s", fact.retired,
+			sql_equal(ctx, fact.keys, "q", "s")));
 	for (size_t i = 0; i < table->lookup_count; i++)
 		if (table->lookups[i].missing == MISSING_FAIL)
 			check_missing(&fact, &table->lookups[i]);

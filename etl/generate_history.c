@@ -41,8 +41,7 @@ add(const struct history *h, const char *name, enum load_counter counter, char *
 static char *
 newest_first(struct ctx *ctx, const char *alias)
 {
-	return ctx_printf(ctx, "%s.sequence DESC NULLS LAST, %s.load_id DESC, %s.row_number DESC",
-	    alias, alias, alias);
+	return ctx_printf(ctx, "%s.sequence DESC NULLS LAST, %s.load_id DESC, %s.row_number DESC", alias, alias, alias);
 }
 
 static void
@@ -56,14 +55,10 @@ find_observations(const struct history *h)
 		"CREATE TEMP TABLE loadstar_changed ON COMMIT DROP AS\n"
 		"SELECT %s, %s AS at, s.stage_row\n"
 		"  FROM loadstar_stage s\n"
-		" WHERE NOT EXISTS (SELECT FROM %s d WHERE d.is_current AND d.%s <> " UNKNOWN_KEY
-		" AND %s\n"
+		" WHERE NOT EXISTS (SELECT FROM %s d WHERE d.is_current AND d.%s <> " UNKNOWN_KEY " AND %s\n"
 		"                      AND NOT %s)",
-		sql_list(ctx, h->columns, "s"), at, h->target, h->surrogate,
-		sql_equal(ctx, h->keys, "d", "s"),
-		h->values.count == 0
-		    ? "false"
-		    : ctx_printf(ctx, "(%s)", sql_distinct(ctx, h->values, "d", "s"))));
+		sql_list(ctx, h->columns, "s"), at, h->target, h->surrogate, sql_equal(ctx, h->keys, "d", "s"),
+		h->values.count == 0 ? "false" : ctx_printf(ctx, "(%s)", sql_distinct(ctx, h->values, "d", "s"))));
 	add(h, "find new observations", COUNT_NOTHING,
 	    ctx_printf(ctx,
 		"CREATE TEMP TABLE loadstar_observations ON COMMIT DROP AS\n"
@@ -72,8 +67,8 @@ find_observations(const struct history *h)
 		"  LEFT JOIN LATERAL (SELECT l.* FROM %s l WHERE %s AND l.at = c.at\n"
 		"                      ORDER BY %s LIMIT 1) seen ON true\n"
 		" WHERE seen.op IS NULL OR seen.op = 'D' OR %s",
-		sql_list(ctx, h->columns, "c"), h->log, sql_equal(ctx, h->keys, "l", "c"),
-		newest_first(ctx, "l"), sql_distinct(ctx, h->values, "c", "seen")));
+		sql_list(ctx, h->columns, "c"), h->log, sql_equal(ctx, h->keys, "l", "c"), newest_first(ctx, "l"),
+		sql_distinct(ctx, h->values, "c", "seen")));
 }
 
 /* deletes: close. What is gone, and what is back. */
@@ -102,9 +97,8 @@ find_deletes(const struct history *h)
 		"  FROM %s d\n"
 		" WHERE d.is_current AND d.%s <> " UNKNOWN_KEY "\n"
 		"   AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE %s)",
-		sql_list(ctx, h->keys, NULL), sql_list(ctx, h->keys, "d"), h->log,
-		sql_equal(ctx, h->keys, "l", "d"), h->target, h->surrogate,
-		sql_equal(ctx, h->keys, "s", "d")));
+		sql_list(ctx, h->keys, NULL), sql_list(ctx, h->keys, "d"), h->log, sql_equal(ctx, h->keys, "l", "d"),
+		h->target, h->surrogate, sql_equal(ctx, h->keys, "s", "d")));
 }
 
 static void
@@ -118,8 +112,7 @@ keep_observations(const struct history *h)
 		"CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS\n"
 		"SELECT %s, EXISTS (SELECT FROM %s l WHERE %s) AS loadstar_known\n"
 		"  FROM (SELECT DISTINCT %s FROM loadstar_observations) o",
-		sql_list(ctx, h->keys, "o"), h->log, sql_equal(ctx, h->keys, "l", "o"),
-		sql_list(ctx, h->keys, NULL)));
+		sql_list(ctx, h->keys, "o"), h->log, sql_equal(ctx, h->keys, "l", "o"), sql_list(ctx, h->keys, NULL)));
 	add(h, "analyze the keys", COUNT_NOTHING, ctx_strdup(ctx, "ANALYZE loadstar_keys"));
 	add(h, "classify the rows", COUNT_ROW,
 	    ctx_printf(ctx,
@@ -176,8 +169,7 @@ differs_from_previous(const struct history *h)
 	for (size_t i = 0; i < h->tracked.count; i++)
 		text_addf(&before, "%slag(w.%s) OVER line", i == 0 ? "" : ", ",
 		    pg_identifier(h->ctx, h->tracked.items[i]));
-	return ctx_printf(h->ctx, "ROW(%s) IS DISTINCT FROM ROW(%s)",
-	    sql_list(h->ctx, h->tracked, "w"), before.data);
+	return ctx_printf(h->ctx, "ROW(%s) IS DISTINCT FROM ROW(%s)", sql_list(h->ctx, h->tracked, "w"), before.data);
 }
 
 /* winners: one observation per key and time. marked: which begin something. spans: what belongs together. folded: one row each. */
@@ -208,14 +200,12 @@ make_versions(const struct history *h)
 		"      FROM spans ORDER BY %s, span, at DESC),\n"
 		"bounded AS (\n"
 		"    SELECT *, lead(effective_from) OVER (PARTITION BY %s ORDER BY effective_from) AS ends FROM folded)\n"
-		"SELECT %s, effective_from, COALESCE(ends, " OPEN_END
-		") AS effective_to, ends IS NULL AS is_current,\n"
+		"SELECT %s, effective_from, COALESCE(ends, " OPEN_END ") AS effective_to, ends IS NULL AS is_current,\n"
 		"       md5(ROW(%s)::text) AS row_hash\n"
 		"  FROM bounded WHERE op <> 'D'",
-		sql_list(ctx, h->keys, "l"), h->log, sql_equal(ctx, h->keys, "l", "k"),
-		sql_list(ctx, h->keys, "l"), newest_first(ctx, "l"), differs_from_previous(h),
-		sql_list(ctx, h->keys, "w"), version_columns(h), sql_list(ctx, h->keys, "m"),
-		sql_list(ctx, h->keys, "m"), keys, columns, keys, keys, keys, columns,
+		sql_list(ctx, h->keys, "l"), h->log, sql_equal(ctx, h->keys, "l", "k"), sql_list(ctx, h->keys, "l"),
+		newest_first(ctx, "l"), differs_from_previous(h), sql_list(ctx, h->keys, "w"), version_columns(h),
+		sql_list(ctx, h->keys, "m"), sql_list(ctx, h->keys, "m"), keys, columns, keys, keys, keys, columns,
 		sql_list(ctx, h->tracked, NULL)));
 	add(h, "analyze versions", COUNT_NOTHING, ctx_strdup(ctx, "ANALYZE loadstar_versions"));
 }
@@ -235,9 +225,8 @@ delete_vanished(const struct history *h)
 		"    RETURNING %s, d.effective_from, d.%s),\n"
 		"kept AS (INSERT INTO %s (%s, effective_from, %s) SELECT %s, effective_from, %s FROM gone)\n"
 		"SELECT count(*) AS rows_deleted FROM gone",
-		h->target, sql_equal(ctx, h->keys, "d", "k"), h->surrogate,
-		sql_equal(ctx, h->keys, "v", "d"), sql_list(ctx, h->keys, "d"), h->surrogate,
-		h->retired, keys, h->surrogate, keys, h->surrogate));
+		h->target, sql_equal(ctx, h->keys, "d", "k"), h->surrogate, sql_equal(ctx, h->keys, "v", "d"),
+		sql_list(ctx, h->keys, "d"), h->surrogate, h->retired, keys, h->surrogate, keys, h->surrogate));
 }
 
 static void
@@ -245,11 +234,9 @@ update_changed(const struct history *h)
 {
 	struct ctx *ctx = h->ctx;
 	static const char *bookkeeping[] = {"effective_to", "is_current", "row_hash"};
-	struct names compared =
-	    names_join(ctx, h->values, (struct names){.items = bookkeeping, .count = 3});
-	char *same =
-	    ctx_printf(ctx, "%s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY,
-		sql_equal(ctx, h->keys, "d", "v"), h->surrogate);
+	struct names compared = names_join(ctx, h->values, (struct names){.items = bookkeeping, .count = 3});
+	char *same = ctx_printf(ctx, "%s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY,
+	    sql_equal(ctx, h->keys, "d", "v"), h->surrogate);
 
 	add(h, "count versions to close", COUNT_ROW,
 	    ctx_printf(ctx,
@@ -262,8 +249,7 @@ update_changed(const struct history *h)
 		"  FROM loadstar_versions v\n"
 		" WHERE %s\n"
 		"   AND %s",
-		h->target, sql_set(ctx, compared, "v"), same,
-		sql_distinct(ctx, compared, "d", "v")));
+		h->target, sql_set(ctx, compared, "v"), same, sql_distinct(ctx, compared, "d", "v")));
 }
 
 static void
@@ -286,14 +272,12 @@ insert_new(const struct history *h)
 		")\n"
 		"    RETURNING 1)\n"
 		"SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened",
-		h->retired, keys, h->target, h->surrogate, columns, h->surrogate,
-		sql_next_key(ctx, h->spec, h->table), sql_list(ctx, h->columns, "v"), keys,
-		h->target, sql_equal(ctx, h->keys, "d", "v"), h->surrogate));
+		h->retired, keys, h->target, h->surrogate, columns, h->surrogate, sql_next_key(ctx, h->spec, h->table),
+		sql_list(ctx, h->columns, "v"), keys, h->target, sql_equal(ctx, h->keys, "d", "v"), h->surrogate));
 }
 
 static struct history
-describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    struct load_statements *out)
+describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_statements *out)
 {
 	return (struct history){.ctx = ctx,
 	    .spec = spec,

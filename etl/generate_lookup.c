@@ -11,12 +11,10 @@
 
 /* The dimension as the lookup sees it: its key, loadstar_key, and the time loadstar_from, loadstar_to of each version. */
 static char *
-lookup_versions(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup,
-    const char *restrict_join)
+lookup_versions(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, const char *restrict_join)
 {
 	const struct spec_table *dimension = lookup->dimension;
-	const char *surrogate = pg_identifier(ctx, dimension->surrogate),
-		   *from = "d.effective_from";
+	const char *surrogate = pg_identifier(ctx, dimension->surrogate), *from = "d.effective_from";
 	char *keys = sql_list(ctx, names_keys(dimension), "d");
 
 	if (lookup->as_of != NULL && dimension->scd == 2 && !lookup->before_first_missing)
@@ -34,19 +32,18 @@ lookup_versions(struct ctx *ctx, const struct spec *spec, const struct spec_look
 }
 
 char *
-sql_lookup_join(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup,
-    const char *alias, const char *rows, const char *restrict_join)
+sql_lookup_join(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, const char *alias,
+    const char *rows, const char *restrict_join)
 {
 	const struct spec_table *dimension = lookup->dimension;
 	struct text out;
 
 	text_init(&out, ctx);
-	text_addf(&out, "\n  LEFT JOIN (%s) %s\n         ON ",
-	    lookup_versions(ctx, spec, lookup, restrict_join), alias);
+	text_addf(&out, "\n  LEFT JOIN (%s) %s\n         ON ", lookup_versions(ctx, spec, lookup, restrict_join),
+	    alias);
 	for (size_t i = 0; i < dimension->key_count; i++)
-		text_addf(&out, "%s%s.%s = %s.%s", i == 0 ? "" : " AND ", alias,
-		    pg_identifier(ctx, dimension->keys[i]), rows,
-		    pg_identifier(ctx, lookup->match[i]));
+		text_addf(&out, "%s%s.%s = %s.%s", i == 0 ? "" : " AND ", alias, pg_identifier(ctx, dimension->keys[i]),
+		    rows, pg_identifier(ctx, lookup->match[i]));
 	if (lookup->as_of != NULL) {
 		const char *at = ctx_printf(ctx, "%s.%s", rows, pg_identifier(ctx, lookup->as_of));
 
@@ -65,26 +62,23 @@ matches_key(struct ctx *ctx, const struct spec_lookup *lookup, const char *alias
 
 	text_init(&out, ctx);
 	for (size_t i = 0; i < lookup->dimension->key_count; i++)
-		text_addf(&out, "%s%s.%s = k.%s", i == 0 ? "" : " AND ", alias,
-		    pg_identifier(ctx, lookup->match[i]),
+		text_addf(&out, "%s%s.%s = k.%s", i == 0 ? "" : " AND ", alias, pg_identifier(ctx, lookup->match[i]),
 		    pg_identifier(ctx, lookup->dimension->keys[i]));
 	return out.data;
 }
 
 static void
-repoint_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *fact,
-    const struct spec_lookup *lookup, struct load_statements *out)
+repoint_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *fact, const struct spec_lookup *lookup,
+    struct load_statements *out)
 {
-	const char *target = sql_table(ctx, spec, fact),
-		   *column = pg_identifier(ctx, lookup->column);
+	const char *target = sql_table(ctx, spec, fact), *column = pg_identifier(ctx, lookup->column);
 	const char *only_keys = ctx_printf(ctx, "\n          JOIN loadstar_keys k ON %s",
 	    sql_equal(ctx, names_keys(lookup->dimension), "d", "k"));
 	struct load_statement *statement =
 	    statement_add(ctx, out, ctx_printf(ctx, "re-point %s.%s", fact->name, lookup->column),
 		ctx_printf(ctx,
 		    "UPDATE %s t SET %s = resolved.loadstar_key\n"
-		    "  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, " UNKNOWN_KEY
-		    ") AS loadstar_key\n"
+		    "  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, " UNKNOWN_KEY ") AS loadstar_key\n"
 		    "  FROM %s f JOIN loadstar_keys k ON %s%s) resolved\n"
 		    " WHERE t.ctid = resolved.row_id AND t.%s <> resolved.loadstar_key",
 		    target, column, target, matches_key(ctx, lookup, "f"),
@@ -101,6 +95,5 @@ generate_repoint(struct ctx *ctx, const struct spec *spec, const struct spec_tab
 	for (size_t i = 0; i < spec->table_count; i++)
 		for (size_t k = 0; k < spec->tables[i].lookup_count; k++)
 			if (text_equal(spec->tables[i].lookups[k].dimension->name, dimension->name))
-				repoint_fact(ctx, spec, &spec->tables[i],
-				    &spec->tables[i].lookups[k], out);
+				repoint_fact(ctx, spec, &spec->tables[i], &spec->tables[i].lookups[k], out);
 }

@@ -14,11 +14,9 @@ names_keys(const struct spec_table *table)
 }
 
 static struct names
-names_where(struct ctx *ctx, const struct spec_table *table,
-    bool (*wanted)(const struct spec_column *column))
+names_where(struct ctx *ctx, const struct spec_table *table, bool (*wanted)(const struct spec_column *column))
 {
-	struct names names = {
-	    .items = ctx_alloc_array(ctx, table->column_count + 1, sizeof(char *))};
+	struct names names = {.items = ctx_alloc_array(ctx, table->column_count + 1, sizeof(char *))};
 
 	for (size_t i = 0; i < table->column_count; i++)
 		if (wanted(&table->columns[i]))
@@ -65,8 +63,7 @@ names_tracked(struct ctx *ctx, const struct spec_table *table)
 struct names
 names_lookups(struct ctx *ctx, const struct spec_table *table)
 {
-	struct names names = {
-	    .items = ctx_alloc_array(ctx, table->lookup_count + 1, sizeof(char *))};
+	struct names names = {.items = ctx_alloc_array(ctx, table->lookup_count + 1, sizeof(char *))};
 
 	for (size_t i = 0; i < table->lookup_count; i++)
 		names.items[names.count++] = table->lookups[i].column;
@@ -109,8 +106,7 @@ sql_list(struct ctx *ctx, struct names names, const char *alias)
 char *
 sql_more(struct ctx *ctx, struct names names, const char *alias)
 {
-	return names.count == 0 ? ctx_strdup(ctx, "")
-				: ctx_printf(ctx, ", %s", sql_list(ctx, names, alias));
+	return names.count == 0 ? ctx_strdup(ctx, "") : ctx_printf(ctx, ", %s", sql_list(ctx, names, alias));
 }
 
 char *
@@ -133,8 +129,7 @@ sql_distinct(struct ctx *ctx, struct names names, const char *a, const char *b)
 {
 	if (names.count == 0)
 		return ctx_strdup(ctx, "false");
-	return ctx_printf(ctx, "ROW(%s) IS DISTINCT FROM ROW(%s)", sql_list(ctx, names, a),
-	    sql_list(ctx, names, b));
+	return ctx_printf(ctx, "ROW(%s) IS DISTINCT FROM ROW(%s)", sql_list(ctx, names, a), sql_list(ctx, names, b));
 }
 
 char *
@@ -181,8 +176,7 @@ sql_column_type(struct ctx *ctx, const struct spec_table *table, const char *col
 char *
 generate_table_identifier(struct ctx *ctx, const struct spec *spec, const char *table)
 {
-	return ctx_printf(ctx, "%s.%s", pg_identifier(ctx, spec->schema),
-	    pg_identifier(ctx, table));
+	return ctx_printf(ctx, "%s.%s", pg_identifier(ctx, spec->schema), pg_identifier(ctx, table));
 }
 
 char *
@@ -204,8 +198,8 @@ sql_bookkeeping(struct ctx *ctx, const struct spec_table *table, const char *suf
 	char *name = ctx_printf(ctx, "%s_%s", table->name, suffix);
 
 	if (strlen(name) > NAME_LIMIT)
-		name = ctx_printf(ctx, "%.*s_%.*s_%.8s", KEPT, table->name, HASH,
-		    crypto_sha256_text(ctx, name), suffix);
+		name =
+		    ctx_printf(ctx, "%.*s_%.*s_%.8s", KEPT, table->name, HASH, crypto_sha256_text(ctx, name), suffix);
 	return pg_identifier(ctx, name);
 }
 

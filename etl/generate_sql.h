@@ -10,12 +10,10 @@ struct names {
 	size_t count;
 };
 struct names names_keys(const struct spec_table *table);
-struct names names_columns(struct ctx *ctx,
-    const struct spec_table *table); /* all that are declared */
-struct names names_values(struct ctx *ctx, const struct spec_table *table); /* all but the key */
+struct names names_columns(struct ctx *ctx, const struct spec_table *table); /* all that are declared */
+struct names names_values(struct ctx *ctx, const struct spec_table *table);  /* all but the key */
 struct names names_tracked(struct ctx *ctx, const struct spec_table *table);
-struct names names_lookups(struct ctx *ctx,
-    const struct spec_table *table); /* surrogate keys of dimensions */
+struct names names_lookups(struct ctx *ctx, const struct spec_table *table); /* surrogate keys of dimensions */
 struct names names_join(struct ctx *ctx, struct names a, struct names b);
 
 /* alias."a", alias."b"; alias NULL: "a", "b". No names give "". */
@@ -30,8 +28,7 @@ char *sql_distinct(struct ctx *ctx, struct names names, const char *a, const cha
 char *sql_set(struct ctx *ctx, struct names names, const char *from);
 
 /* Appends a statement and gives it back to be completed. */
-struct load_statement *statement_add(struct ctx *ctx, struct load_statements *list,
-    const char *name, char *sql);
+struct load_statement *statement_add(struct ctx *ctx, struct load_statements *list, const char *name, char *sql);
 
 /* One column's type, as DDL and casts write it. */
 char *sql_column_type(struct ctx *ctx, const struct spec_table *table, const char *column);
@@ -44,8 +41,7 @@ char *sql_bookkeeping(struct ctx *ctx, const struct spec_table *table, const cha
 char *sql_next_key(struct ctx *ctx, const struct spec *spec, const struct spec_table *table);
 
 /* The slice's rows of a fact, by an alias. */
-char *sql_slice(struct ctx *ctx, const struct spec_table *table, const char *scope,
-    const char *alias);
+char *sql_slice(struct ctx *ctx, const struct spec_table *table, const char *scope, const char *alias);
 
 /* Time of an observation of a dimension with history, from a row of the staging table. */
 char *sql_observed_at(struct ctx *ctx, const struct spec_table *table, const char *alias);
@@ -54,29 +50,29 @@ char *sql_observed_at(struct ctx *ctx, const struct spec_table *table, const cha
 bool table_retires(const struct spec_table *table);
 
 /* LEFT JOIN that gives <alias>.loadstar_key for the rows of <rows>; restrict_join: SQL that narrows the dimension d, or "". */
-char *sql_lookup_join(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup,
-    const char *alias, const char *rows, const char *restrict_join);
+char *sql_lookup_join(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, const char *alias,
+    const char *rows, const char *restrict_join);
 
-bool generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    const char *scope, struct load_statements *out) MUST_CHECK;
-void generate_publish_history(struct ctx *ctx, const struct spec *spec,
-    const struct spec_table *table, struct load_statements *out);
-void generate_publish_current(struct ctx *ctx, const struct spec *spec,
-    const struct spec_table *table, struct load_statements *out);
+bool generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out) MUST_CHECK;
+void generate_publish_history(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    struct load_statements *out);
+void generate_publish_current(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    struct load_statements *out);
 void generate_check_stale(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out);
 /* Facts that refer to a dimension follow the keys in loadstar_keys. */
 void generate_repoint(struct ctx *ctx, const struct spec *spec, const struct spec_table *dimension,
     struct load_statements *out);
 
-void generate_ddl_dimension(struct ctx *ctx, const struct spec *spec,
-    const struct spec_table *table, struct load_statements *out);
+void generate_ddl_dimension(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    struct load_statements *out);
 void generate_ddl_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out);
 /* Declared columns, one a line, each with its type; NOT NULL where required is true and they are declared so. */
 char *ddl_columns(struct ctx *ctx, const struct spec_table *table, bool required);
-void ddl_index(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    bool unique, const char *suffix, const char *definition, struct load_statements *out);
+void ddl_index(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, bool unique,
+    const char *suffix, const char *definition, struct load_statements *out);
 
 /* The unknown member, and the end of a version that has none. */
 #define UNKNOWN_KEY "-1"

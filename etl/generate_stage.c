@@ -18,27 +18,23 @@ param_value(struct ctx *ctx, const struct spec_param *param, const json_t *param
 }
 
 bool
-generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    int64_t from_us, int64_t to_us, const json_t *params, char **sql)
+generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
+    int64_t to_us, const json_t *params, char **sql)
 {
-	struct template_value *values =
-	    ctx_alloc_array(ctx, spec->param_count + 2, sizeof(*values));
+	struct template_value *values = ctx_alloc_array(ctx, spec->param_count + 2, sizeof(*values));
 	size_t count = 0;
 
-	values[count++] =
-	    (struct template_value){"from", "timestamp with time zone", clock_format(ctx, from_us)};
-	values[count++] =
-	    (struct template_value){"to", "timestamp with time zone", clock_format(ctx, to_us)};
+	values[count++] = (struct template_value){"from", "timestamp with time zone", clock_format(ctx, from_us)};
+	values[count++] = (struct template_value){"to", "timestamp with time zone", clock_format(ctx, to_us)};
 	for (size_t i = 0; i < spec->param_count; i++)
 		values[count++] = (struct template_value){spec->params[i].name,
-		    spec_type_name(ctx, &spec->params[i].type),
-		    param_value(ctx, &spec->params[i], params)};
+		    spec_type_name(ctx, &spec->params[i].type), param_value(ctx, &spec->params[i], params)};
 	return template_fill(ctx, table->query_path, table->query, values, count, sql);
 }
 
 bool
-generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
-    int64_t from_us, int64_t to_us, const json_t *params, char **sql)
+generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
+    int64_t to_us, const json_t *params, char **sql)
 {
 	char *query;
 
@@ -50,23 +46,20 @@ generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_tab
 }
 
 void
-generate_stage_table(struct ctx *ctx, const struct spec_table *table, char **create,
-    char **copy_from)
+generate_stage_table(struct ctx *ctx, const struct spec_table *table, char **create, char **copy_from)
 {
 	*create = ctx_printf(ctx,
 	    "CREATE TEMP TABLE loadstar_stage (\n%s,\n    stage_row bigint GENERATED ALWAYS AS IDENTITY\n)",
 	    ddl_columns(ctx, table, false));
-	*copy_from = ctx_printf(ctx, "COPY loadstar_stage (%s) FROM STDIN",
-	    sql_list(ctx, names_columns(ctx, table), NULL));
+	*copy_from =
+	    ctx_printf(ctx, "COPY loadstar_stage (%s) FROM STDIN", sql_list(ctx, names_columns(ctx, table), NULL));
 }
 
 /* Columns no row may leave empty: the key, and the time by which it belongs to a slice or to history. */
 static struct names
 required_columns(struct ctx *ctx, const struct spec_table *table)
 {
-	const char *time = table->kind == TABLE_FACT ? table->time
-			   : table->scd == 2         ? table->valid_from
-						     : NULL;
+	const char *time = table->kind == TABLE_FACT ? table->time : table->scd == 2 ? table->valid_from : NULL;
 	struct names keys = names_keys(table), more = {.items = &time, .count = 1};
 
 	for (size_t i = 0; i < keys.count; i++)
@@ -92,8 +85,7 @@ check_required(struct ctx *ctx, const struct spec_table *table, struct load_stat
 		    pg_literal(ctx, names.items[i]));
 	}
 	statement = statement_add(ctx, out, "look for rows without a key",
-	    ctx_printf(ctx,
-		"SELECT count(*) AS n, concat_ws(', '%s) AS detail\n  FROM loadstar_stage\n WHERE %s",
+	    ctx_printf(ctx, "SELECT count(*) AS n, concat_ws(', '%s) AS detail\n  FROM loadstar_stage\n WHERE %s",
 		which.data, any.data));
 	statement->counter = COUNT_MUST_BE_0;
 	statement->code = FAIL_NULL_KEY;
@@ -106,9 +98,7 @@ static void
 drop_duplicates(struct ctx *ctx, const struct spec_table *table, struct load_statements *out)
 {
 	bool history = table->kind == TABLE_DIMENSION && table->scd == 2;
-	const char *newest = table->kind == TABLE_FACT ? table->changed_by
-			     : history                 ? NULL
-						       : table->valid_from;
+	const char *newest = table->kind == TABLE_FACT ? table->changed_by : history ? NULL : table->valid_from;
 	struct names names = history ? required_columns(ctx, table) : names_keys(table);
 	struct load_statement *statement;
 
@@ -116,16 +106,14 @@ drop_duplicates(struct ctx *ctx, const struct spec_table *table, struct load_sta
 	    ctx_printf(ctx,
 		"CREATE TEMP TABLE loadstar_duplicates AS\nSELECT %s FROM loadstar_stage GROUP BY %s HAVING count(*) > 1",
 		sql_list(ctx, names, NULL), sql_list(ctx, names, NULL)));
-	statement_add(ctx, out, "analyze duplicates",
-	    ctx_strdup(ctx, "ANALYZE loadstar_duplicates"));
+	statement_add(ctx, out, "analyze duplicates", ctx_strdup(ctx, "ANALYZE loadstar_duplicates"));
 	statement = statement_add(ctx, out, "drop duplicates",
 	    ctx_printf(ctx,
 		"DELETE FROM loadstar_stage s\n"
 		" USING (SELECT d.stage_row, row_number() OVER (PARTITION BY %s ORDER BY %s%sd.stage_row DESC) AS place\n"
 		"          FROM loadstar_stage d JOIN loadstar_duplicates u ON %s) ranked\n"
 		" WHERE ranked.place > 1 AND s.stage_row = ranked.stage_row",
-		sql_list(ctx, names, "d"),
-		newest == NULL ? "" : ctx_printf(ctx, "d.%s", pg_identifier(ctx, newest)),
+		sql_list(ctx, names, "d"), newest == NULL ? "" : ctx_printf(ctx, "d.%s", pg_identifier(ctx, newest)),
 		newest == NULL ? "" : " DESC NULLS LAST, ", sql_equal(ctx, names, "d", "u")));
 	statement->counter = COUNT_AFFECTED;
 	statement->field = "deduplicated";
@@ -170,15 +158,13 @@ generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spe
 	(void)spec;
 	*out = (struct load_statements){0};
 	statement_add(ctx, out, "analyze staging",
-	    ctx_printf(ctx, "ANALYZE loadstar_stage (%s)",
-		sql_list(ctx, searched_columns(ctx, table), NULL)));
+	    ctx_printf(ctx, "ANALYZE loadstar_stage (%s)", sql_list(ctx, searched_columns(ctx, table), NULL)));
 	check_required(ctx, table, out);
 	if (table->kind == TABLE_FACT && table->time != NULL) {
 		const char *time = pg_identifier(ctx, table->time);
 
 		statement = statement_add(ctx, out, "drop rows of other slices",
-		    ctx_printf(ctx, "DELETE FROM loadstar_stage WHERE %s < :from OR %s >= :to",
-			time, time));
+		    ctx_printf(ctx, "DELETE FROM loadstar_stage WHERE %s < :from OR %s >= :to", time, time));
 		statement->counter = COUNT_AFFECTED;
 		statement->field = "filtered";
 	}

@@ -60,8 +60,7 @@ static enum cancel_reason
 verdict(const struct attempt *attempt, const struct step_holding *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (text_equal(items[i].id, attempt->claim->id) &&
-		    items[i].load_number == attempt->claim->load_number)
+		if (text_equal(items[i].id, attempt->claim->id) && items[i].load_number == attempt->claim->load_number)
 			return items[i].wanted ? CANCEL_NONE : CANCEL_REQUESTED;
 	}
 	return CANCEL_SUPERSEDED;

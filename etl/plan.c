@@ -55,8 +55,8 @@ fits_type(const char *run_type, enum table_kind kind)
 }
 
 void
-plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *claim,
-    const struct spec_table ***tables, size_t *count)
+plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *claim, const struct spec_table ***tables,
+    size_t *count)
 {
 	*tables = ctx_alloc_array(ctx, spec->table_count, sizeof(**tables));
 	*count = 0;
@@ -159,8 +159,9 @@ choose(struct planning *planning, const struct slice_job *job, struct intervals 
 		return false;
 	for (size_t i = 0; i < list->count; i++) {
 		const struct slice_interval *interval = &list->items[i];
-		bool wanted = automatic ? is_due(interval, list->count - 1 - i, job->table->lookback)
-		                        : !interval->loaded && (!only_failed || has_failed(interval, failed, failed_count));
+		bool wanted = automatic
+				  ? is_due(interval, list->count - 1 - i, job->table->lookback)
+				  : !interval->loaded && (!only_failed || has_failed(interval, failed, failed_count));
 
 		if (wanted)
 			list->items[kept++] = *interval;
@@ -190,8 +191,7 @@ resolve(struct planning *planning, const struct slice_job *job, struct intervals
 static struct step_plan
 new_step(struct ctx *ctx, const char *kind, int64_t wave)
 {
-	return (struct step_plan){
-	    .id = uuid_make(ctx), .kind = kind, .wave = wave, .fail_run = true};
+	return (struct step_plan){.id = uuid_make(ctx), .kind = kind, .wave = wave, .fail_run = true};
 }
 
 static struct step_plan

@@ -91,7 +91,7 @@ plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *pl
 			json_t *list = json_new_array(ctx);
 
 			if (!table_sql(ctx, job, spec_find_table(job->spec, plan->steps[i].table), &plan->steps[i],
-			        list))
+				list))
 				return false;
 			json_put(sql, plan->steps[i].table, list);
 		}

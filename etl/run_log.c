@@ -12,8 +12,7 @@ static void
 write_line(void *arg, struct ctx *ctx, enum log_level level, const char *message, json_t *fields)
 {
 	const struct run_log *run_log = arg;
-	struct log_entry entry = {
-	    .level = level, .step_id = run_log->claim->id, .message = message, .fields = fields};
+	struct log_entry entry = {.level = level, .step_id = run_log->claim->id, .message = message, .fields = fields};
 	struct ctx *own = ctx_new("run log", 0);
 	struct pg *db;
 

@@ -24,8 +24,7 @@ enum {
 struct field {
 	const char *name;
 	json_type type; /* JSON_TRUE: a boolean */
-	void (*take)(struct ctx *ctx, const char *pointer, json_t *value,
-	    struct run_request *request);
+	void (*take)(struct ctx *ctx, const char *pointer, json_t *value, struct run_request *request);
 };
 
 /* /params/x with the escapes of RFC 6901. */
@@ -77,8 +76,7 @@ take_count(struct ctx *ctx, const char *pointer, json_t *value, int64_t least, i
 	int64_t n = json_integer_value(value);
 
 	if (n < least || n > most)
-		(void)fail_field(ctx, pointer, "must be from %lld to %lld", (long long)least,
-		    (long long)most);
+		(void)fail_field(ctx, pointer, "must be from %lld to %lld", (long long)least, (long long)most);
 	return n;
 }
 
@@ -128,8 +126,8 @@ take_time(struct ctx *ctx, const char *pointer, const char *text)
 {
 	int64_t at_us;
 
-	if (!clock_parse(text, &at_us) || at_us == CLOCK_INFINITY ||
-	    at_us == CLOCK_MINUS_INFINITY || strchr(text, ' ') != NULL)
+	if (!clock_parse(text, &at_us) || at_us == CLOCK_INFINITY || at_us == CLOCK_MINUS_INFINITY ||
+	    strchr(text, ' ') != NULL)
 		(void)fail_field(ctx, pointer,
 		    "must be a date such as 2024-01-31 or a time such as 2024-01-31T00:00:00Z");
 	else if (at_us <= 0)
@@ -198,8 +196,7 @@ take_params(struct ctx *ctx, const char *pointer, json_t *value, struct run_requ
 	request->run.params = value;
 	json_object_foreach(value, name, item) {
 		if (!text_is_name(name))
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
-			    "is not the name of a parameter");
+			(void)fail_field(ctx, pointer_to(ctx, pointer, name), "is not the name of a parameter");
 		else if (!json_is_string(item) && !json_is_integer(item) && !json_is_boolean(item))
 			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
 			    "must be a text, a whole number or a boolean");
@@ -227,8 +224,7 @@ take_allow(struct ctx *ctx, const char *pointer, json_t *value, struct run_reque
 
 	request->run.allow = value;
 	if (json_array_size(value) >= LENGTH_OF(names)) {
-		(void)fail_field(ctx, pointer,
-		    "must be some of shrink, close, change, empty, each once");
+		(void)fail_field(ctx, pointer, "must be some of shrink, close, change, empty, each once");
 		return;
 	}
 	json_array_foreach(value, i, item)
@@ -257,10 +253,9 @@ take_labels(struct ctx *ctx, const char *pointer, json_t *value, struct run_requ
 		if (*name == '\0' || count_characters(name) > MOST_LABEL_KEY)
 			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
 			    "the name of a label has 1 to %d characters", MOST_LABEL_KEY);
-		if (!json_is_string(item) ||
-		    count_characters(json_string_value(item)) > MOST_LABEL_VALUE)
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
-			    "must be a text of at most %d characters", MOST_LABEL_VALUE);
+		if (!json_is_string(item) || count_characters(json_string_value(item)) > MOST_LABEL_VALUE)
+			(void)fail_field(ctx, pointer_to(ctx, pointer, name), "must be a text of at most %d characters",
+			    MOST_LABEL_VALUE);
 	}
 }
 

@@ -11,7 +11,7 @@ struct run_request {
 	const char *on_duplicate;
 	const char *fingerprint;         /* SHA-256 of the canonical body */
 	const char *from_text, *to_text; /* as written; NULL: none */
-	struct run run; /* filled but for id, status, spec_version, requested_by, trigger */
+	struct run run;                  /* filled but for id, status, spec_version, requested_by, trigger */
 };
 
 /* Needs no spec: known fields, types, formats, from < to, from and to belong to range. FAIL_INVALID_REQUEST with all wrong
@@ -20,7 +20,6 @@ bool run_request_parse(struct ctx *ctx, const json_t *body, struct run_request *
 
 /* Against the spec: tables exist and fit the type, params declared and typed, at most 100,000 slices. Then run.params has every
  * declared parameter as a text, defaults filled in, and run.deadline_us is set by timeouts.run. */
-bool run_request_check(struct ctx *ctx, const struct spec *spec,
-    struct run_request *request) MUST_CHECK;
+bool run_request_check(struct ctx *ctx, const struct spec *spec, struct run_request *request) MUST_CHECK;
 
 #endif

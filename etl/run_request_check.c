@@ -45,26 +45,22 @@ check_tables(struct ctx *ctx, const struct spec *spec, const struct run *run)
 		fitting += fits_type(run->type, &spec->tables[i]);
 	}
 	if (fitting == 0)
-		(void)fail_field(ctx, "/type",
-		    "the pipeline has no table that a run of type %s loads", run->type);
+		(void)fail_field(ctx, "/type", "the pipeline has no table that a run of type %s loads", run->type);
 	if (json_is_null(run->tables))
 		return;
 	json_array_foreach(run->tables, i, item) {
 		const struct spec_table *table = spec_find_table(spec, json_string_value(item));
-		const char *nearest =
-		    text_nearest(json_string_value(item), names, spec->table_count);
+		const char *nearest = text_nearest(json_string_value(item), names, spec->table_count);
 
 		if (table == NULL)
-			(void)fail_field(ctx, ctx_printf(ctx, "/tables/%zu", i),
-			    "there is no table %s%s%s%s", json_string_value(item),
-			    nearest != NULL ? "; did you mean " : "",
+			(void)fail_field(ctx, ctx_printf(ctx, "/tables/%zu", i), "there is no table %s%s%s%s",
+			    json_string_value(item), nearest != NULL ? "; did you mean " : "",
 			    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 		else if (!fits_type(run->type, table))
 			(void)fail_field(ctx, ctx_printf(ctx, "/tables/%zu", i),
 			    "%s is a %s%s: a run of type %s does not load it", table->name,
 			    table->kind == TABLE_DIMENSION ? "dimension" : "fact",
-			    table->kind == TABLE_FACT && table->time == NULL ? " without time" : "",
-			    run->type);
+			    table->kind == TABLE_FACT && table->time == NULL ? " without time" : "", run->type);
 	}
 }
 
@@ -97,8 +93,7 @@ check_param(struct ctx *ctx, const struct spec_param *param, const json_t *given
 		json_put_string(ctx, taken, param->name, param->default_text);
 	else if (!value_fits(ctx, param, value))
 		(void)fail_field(ctx, pointer, "must be %s%s%s", spec_type_name(ctx, &param->type),
-		    param->pattern != NULL ? " matching " : "",
-		    param->pattern != NULL ? param->pattern : "");
+		    param->pattern != NULL ? " matching " : "", param->pattern != NULL ? param->pattern : "");
 	else
 		json_put_string(ctx, taken, param->name, value_text(ctx, value));
 }
@@ -147,16 +142,14 @@ check_slices(struct ctx *ctx, const struct spec *spec, const struct run *run)
 		struct period slice = table->slice;
 		int64_t at_us;
 
-		if (!is_selected(run, table) ||
-		    (run->slice != NULL && !spec_slice_parse(run->slice, &slice)))
+		if (!is_selected(run, table) || (run->slice != NULL && !spec_slice_parse(run->slice, &slice)))
 			continue;
-		for (at_us = period_floor(run->from_us, &slice);
-		     at_us < run->to_us && count <= MOST_SLICES; count++)
+		for (at_us = period_floor(run->from_us, &slice); at_us < run->to_us && count <= MOST_SLICES; count++)
 			at_us = period_add(at_us, &slice, 1);
 	}
 	if (count > MOST_SLICES)
-		(void)fail_field(ctx, run->slice != NULL ? "/slice" : "/to",
-		    "this makes more than %d slices", MOST_SLICES);
+		(void)fail_field(ctx, run->slice != NULL ? "/slice" : "/to", "this makes more than %d slices",
+		    MOST_SLICES);
 }
 
 bool

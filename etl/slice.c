@@ -15,8 +15,7 @@ slice_load(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *o
 	loading_init(own, &loading, job, outcome);
 	return open_warehouse(own, job, &loading.warehouse) && register_slice(own, &loading) &&
 	       failpoint(own, "after_open") && find_committed(own, &loading, &found) &&
-	       (found || (stage_slice(own, &loading) && failpoint(own, "after_stage") &&
-			     publish_slice(own, &loading)));
+	       (found || (stage_slice(own, &loading) && failpoint(own, "after_stage") && publish_slice(own, &loading)));
 }
 
 /* Reads which session is registered and registers above it, in one transaction: what was read is what is replaced. */
@@ -29,8 +28,8 @@ register_above(struct ctx *ctx, struct loading *loading, const char **pid, const
 	bool ok;
 
 	*pid = *started = NULL;
-	ok = pg_begin(ctx, pg) && warehouse_query(ctx, pg, "fence_session_lock",
-				      PG_PARAMS(loading->table, claim->slice), &rows);
+	ok = pg_begin(ctx, pg) &&
+	     warehouse_query(ctx, pg, "fence_session_lock", PG_PARAMS(loading->table, claim->slice), &rows);
 	if (ok && rows.count > 0) {
 		*pid = pg_value(&rows, 0, 0);
 		*started = pg_value(&rows, 0, 1);
@@ -54,21 +53,18 @@ register_or_end(struct ctx *ctx, struct loading *loading, const char **pid, cons
 		if (ctx_failure(ctx)->code != FAIL_LOCK_TIMEOUT)
 			return false;
 		fail_clear(ctx);
-		if (!warehouse_query(ctx, pg, "fence_session",
-			PG_PARAMS(loading->table, loading->job->claim->slice), &rows) ||
-		    (rows.count > 0 &&
-			!end_session(ctx, pg, pg_value(&rows, 0, 0), pg_value(&rows, 0, 1))) ||
+		if (!warehouse_query(ctx, pg, "fence_session", PG_PARAMS(loading->table, loading->job->claim->slice),
+			&rows) ||
+		    (rows.count > 0 && !end_session(ctx, pg, pg_value(&rows, 0, 0), pg_value(&rows, 0, 1))) ||
 		    !register_above(ctx, loading, pid, started))
 			return false;
 	}
 	return pg_run(ctx, pg,
-	    ctx_printf(ctx, "SET lock_timeout = %lld",
-		(long long)loading->job->table->timeouts.lock_ms));
+	    ctx_printf(ctx, "SET lock_timeout = %lld", (long long)loading->job->table->timeouts.lock_ms));
 }
 
 bool
-slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome,
-    bool *committed)
+slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome, bool *committed)
 {
 	CTX_SCOPE(own, ctx);
 	struct loading loading;
@@ -77,14 +73,12 @@ slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome 
 
 	*committed = false;
 	loading_init(own, &loading, job, outcome);
-	if (!open_warehouse(own, job, &loading.warehouse) ||
-	    !bookkeeping_exists(own, loading.warehouse, &exists))
+	if (!open_warehouse(own, job, &loading.warehouse) || !bookkeeping_exists(own, loading.warehouse, &exists))
 		return false;
 	if (!exists)
 		return true; /* nothing was ever registered in this warehouse, and nothing can be without the tables */
 	return register_or_end(own, &loading, &pid, &started) && failpoint(own, "after_revoke") &&
-	       end_session(own, loading.warehouse, pid, started) &&
-	       read_under_lock(own, &loading, committed);
+	       end_session(own, loading.warehouse, pid, started) && read_under_lock(own, &loading, committed);
 }
 
 static bool
@@ -93,8 +87,7 @@ end_orphans(struct ctx *ctx, struct pg *pg, const struct step_claim *claim, int6
 	struct pg_rows rows;
 
 	if (!warehouse_query(ctx, pg, "orphans_end",
-		PG_PARAMS(application_prefix(ctx, claim), text_from_i64(ctx, claim->attempt)),
-		&rows))
+		PG_PARAMS(application_prefix(ctx, claim), text_from_i64(ctx, claim->attempt)), &rows))
 		return false;
 	*ended += pg_i64(&rows, 0, 0);
 	return true;
@@ -107,8 +100,7 @@ slice_end_orphans(struct ctx *ctx, const struct slice_job *job, int64_t *ended)
 	struct pg *warehouse, *source;
 
 	*ended = 0;
-	if (!open_warehouse(own, job, &warehouse) ||
-	    !end_orphans(own, warehouse, job->claim, ended))
+	if (!open_warehouse(own, job, &warehouse) || !end_orphans(own, warehouse, job->claim, ended))
 		return false;
 	if (job->table == NULL)
 		return true;

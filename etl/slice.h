@@ -15,8 +15,7 @@
 
 /* Where a run's log lines go: called from the worker's thread between statements, never inside PUBLISH's locks. */
 struct slice_log {
-	void (*write)(void *arg, struct ctx *ctx, enum log_level level, const char *message,
-	    json_t *fields);
+	void (*write)(void *arg, struct ctx *ctx, enum log_level level, const char *message, json_t *fields);
 	void *arg;
 };
 
@@ -40,8 +39,7 @@ struct slice_outcome {
 
 /* Failures: FAIL_FENCED when a newer registration exists (drop the work silently), FAIL_COMMIT_UNKNOWN is resolved inside
  * (rule 11) unless the warehouse cannot be reached, then it is reported and retried like any transient failure. */
-bool slice_load(struct ctx *ctx, const struct slice_job *job,
-    struct slice_outcome *outcome) MUST_CHECK;
+bool slice_load(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome) MUST_CHECK;
 
 /* One section of a load's counts: "rows" or "effects" as the contract has them, "slice" for what the laws need. */
 json_t *slice_counts_to_json(struct ctx *ctx, const struct load_counts *counts, const char *section);
@@ -55,8 +53,8 @@ bool slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_out
 bool slice_end_orphans(struct ctx *ctx, const struct slice_job *job, int64_t *ended) MUST_CHECK;
 
 /* The ddl step: bookkeeping schema, owner (FAIL_FOREIGN_OWNER), then each table of the run. */
-bool slice_apply_ddl(struct ctx *ctx, const struct slice_job *job,
-    const struct spec_table *const *tables, size_t count) MUST_CHECK;
+bool slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct spec_table *const *tables,
+    size_t count) MUST_CHECK;
 
 /* What the ledger says about a table, for planning: which of the intervals given are wholly covered by committed `loaded` slices,
  * and when the newest of each was committed. touched: intervals whose rows in the source changed since their last load
@@ -68,8 +66,8 @@ struct slice_interval {
 	bool touched;
 	int64_t loaded_us; /* commit time of the newest load that covers it; 0: none */
 };
-bool slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals,
-    size_t count, bool ask_source) MUST_CHECK;
+bool slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals, size_t count,
+    bool ask_source) MUST_CHECK;
 
 /* application_name of an attempt's sessions: "loadstar/<run>/<step>/<attempt>" cut to 63 bytes: run and step by their
  * last 12 characters. */

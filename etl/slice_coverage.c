@@ -37,8 +37,7 @@ compare_points(const void *a, const void *b)
 static size_t
 find_point(const struct canvas *canvas, int64_t at)
 {
-	const int64_t *point =
-	    bsearch(&at, canvas->points, canvas->count, sizeof(at), compare_points);
+	const int64_t *point = bsearch(&at, canvas->points, canvas->count, sizeof(at), compare_points);
 
 	ASSERT(point != NULL);
 	return (size_t)(point - canvas->points);
@@ -63,19 +62,17 @@ paint(struct canvas *canvas, const struct load *load)
 {
 	size_t end = find_point(canvas, load->to_us);
 
-	for (size_t i = find_next(canvas, find_point(canvas, load->from_us)); i < end;
-	     i = find_next(canvas, i)) {
+	for (size_t i = find_next(canvas, find_point(canvas, load->from_us)); i < end; i = find_next(canvas, i)) {
 		canvas->painted[i] = load;
 		canvas->next[i] = i + 1;
 	}
 }
 
 static struct canvas
-make_canvas(struct ctx *ctx, const struct load *loads, size_t load_count,
-    const struct slice_interval *intervals, size_t count)
+make_canvas(struct ctx *ctx, const struct load *loads, size_t load_count, const struct slice_interval *intervals,
+    size_t count)
 {
-	struct canvas canvas = {
-	    .points = ctx_alloc_array(ctx, 2 * (load_count + count) + 1, sizeof(int64_t))};
+	struct canvas canvas = {.points = ctx_alloc_array(ctx, 2 * (load_count + count) + 1, sizeof(int64_t))};
 	size_t points = 0;
 
 	for (size_t i = 0; i < load_count; i++) {
@@ -101,8 +98,7 @@ make_canvas(struct ctx *ctx, const struct load *loads, size_t load_count,
 static void
 judge(const struct canvas *canvas, struct slice_interval *interval, int64_t *since_us)
 {
-	size_t from = find_point(canvas, interval->from_us),
-	       to = find_point(canvas, interval->to_us);
+	size_t from = find_point(canvas, interval->from_us), to = find_point(canvas, interval->to_us);
 	bool covered = from < to;
 
 	interval->open = interval->loaded = interval->touched = false;
@@ -126,8 +122,8 @@ judge(const struct canvas *canvas, struct slice_interval *interval, int64_t *sin
 }
 
 static bool
-read_loads(struct ctx *ctx, struct pg *pg, const char *table, int64_t from_us, int64_t to_us,
-    struct load **loads, size_t *count)
+read_loads(struct ctx *ctx, struct pg *pg, const char *table, int64_t from_us, int64_t to_us, struct load **loads,
+    size_t *count)
 {
 	struct pg_rows rows;
 	bool exists;
@@ -189,15 +185,14 @@ static bool
 ask_source_rows(struct ctx *ctx, const struct slice_job *job, struct asked *asked, size_t count)
 {
 	const struct spec_table *table = job->table;
-	const char *time = pg_identifier(ctx, table->time),
-		   *changed = pg_identifier(ctx, table->changed_by);
+	const char *time = pg_identifier(ctx, table->time), *changed = pg_identifier(ctx, table->changed_by);
 	struct pg *source;
 	struct pg_rows rows;
 	char *query;
 
 	qsort(asked, count, sizeof(*asked), compare_asked);
-	if (!generate_source(ctx, job->spec, table, asked[0].interval->from_us,
-		asked[count - 1].interval->to_us, job->claim->params, &query) ||
+	if (!generate_source(ctx, job->spec, table, asked[0].interval->from_us, asked[count - 1].interval->to_us,
+		job->claim->params, &query) ||
 	    !open_source(ctx, job, &source) ||
 	    !pg_query(ctx, source,
 		ctx_printf(ctx,
@@ -208,8 +203,8 @@ ask_source_rows(struct ctx *ctx, const struct slice_job *job, struct asked *aske
 		    "           $3::timestamptz[] AS since) bounds) placed\n"
 		    " WHERE place > 0 AND at < ends[place] AND changed > since[place]",
 		    time, time, changed, query),
-		PG_PARAMS(array_of_times(ctx, asked, count, 0),
-		    array_of_times(ctx, asked, count, 1), array_of_times(ctx, asked, count, 2)),
+		PG_PARAMS(array_of_times(ctx, asked, count, 0), array_of_times(ctx, asked, count, 1),
+		    array_of_times(ctx, asked, count, 2)),
 		&rows))
 		return false;
 	for (int i = 0; i < rows.count; i++) {
@@ -236,8 +231,8 @@ span(const struct slice_interval *intervals, size_t count, int64_t *from_us, int
 }
 
 bool
-slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals,
-    size_t count, bool ask_source)
+slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals, size_t count,
+    bool ask_source)
 {
 	CTX_SCOPE(own, ctx);
 	struct asked *asked = ctx_alloc_array(own, count + 1, sizeof(*asked));
@@ -251,8 +246,8 @@ slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interv
 		return true;
 	span(intervals, count, &from_us, &to_us);
 	if (!open_warehouse(own, job, &pg) ||
-	    !read_loads(own, pg, generate_table_name(own, job->spec, job->table->name), from_us,
-		to_us, &loads, &load_count))
+	    !read_loads(own, pg, generate_table_name(own, job->spec, job->table->name), from_us, to_us, &loads,
+		&load_count))
 		return false;
 	canvas = make_canvas(own, loads, load_count, intervals, count);
 	for (size_t i = 0; i < load_count; i++)
@@ -260,11 +255,9 @@ slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interv
 	for (size_t i = 0; i < count; i++) {
 		judge(&canvas, &intervals[i], &since_us);
 		if (intervals[i].loaded || intervals[i].open)
-			asked[asked_count++] =
-			    (struct asked){.interval = &intervals[i], .since_us = since_us};
+			asked[asked_count++] = (struct asked){.interval = &intervals[i], .since_us = since_us};
 	}
-	if (!ask_source || asked_count == 0 || job->table->changed_by == NULL ||
-	    job->table->time == NULL)
+	if (!ask_source || asked_count == 0 || job->table->changed_by == NULL || job->table->time == NULL)
 		return true;
 	return ask_source_rows(own, job, asked, asked_count);
 }

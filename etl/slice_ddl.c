@@ -6,8 +6,8 @@
 static bool
 create_bookkeeping(struct ctx *ctx, struct pg *pg)
 {
-	static const char *const statements[] = {"bookkeeping_lock", "bookkeeping_schema",
-	    "bookkeeping_control", "bookkeeping_fence", "bookkeeping_ledger"};
+	static const char *const statements[] = {"bookkeeping_lock", "bookkeeping_schema", "bookkeeping_control",
+	    "bookkeeping_fence", "bookkeeping_ledger"};
 
 	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++)
 		if (!warehouse_query(ctx, pg, statements[i], PG_NO_PARAMS, NULL))
@@ -22,18 +22,15 @@ claim_pipeline(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 	const char *pipeline = job->spec->pipeline, *epoch = text_from_i64(ctx, job->epoch);
 	struct pg_rows rows;
 
-	if (!warehouse_query(ctx, pg, "control_claim", PG_PARAMS(pipeline, job->control_id, epoch),
-		NULL) ||
+	if (!warehouse_query(ctx, pg, "control_claim", PG_PARAMS(pipeline, job->control_id, epoch), NULL) ||
 	    !warehouse_query(ctx, pg, "control_owner", PG_PARAMS(pipeline), &rows))
 		return false;
-	if (rows.count == 1 && text_equal(pg_value(&rows, 0, 0), job->control_id) &&
-	    pg_i64(&rows, 0, 1) == job->epoch)
+	if (rows.count == 1 && text_equal(pg_value(&rows, 0, 0), job->control_id) && pg_i64(&rows, 0, 1) == job->epoch)
 		return true;
 	return fail(ctx, FAIL_FOREIGN_OWNER,
-	    "the tables of %s belong to control database %s, epoch %lld; this one is %s, %lld",
-	    pipeline, rows.count == 1 ? pg_value(&rows, 0, 0) : "?",
-	    rows.count == 1 ? (long long)pg_i64(&rows, 0, 1) : 0, job->control_id,
-	    (long long)job->epoch);
+	    "the tables of %s belong to control database %s, epoch %lld; this one is %s, %lld", pipeline,
+	    rows.count == 1 ? pg_value(&rows, 0, 0) : "?", rows.count == 1 ? (long long)pg_i64(&rows, 0, 1) : 0,
+	    job->control_id, (long long)job->epoch);
 }
 
 /*
@@ -50,8 +47,7 @@ check_numbers(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 
 	for (size_t i = 0; i < spec->table_count; i++)
 		names[i] = generate_table_name(ctx, spec, spec->tables[i].name);
-	if (!warehouse_query(ctx, pg, "fence_highest",
-		PG_PARAMS(pg_text_array(ctx, names, spec->table_count)), &rows))
+	if (!warehouse_query(ctx, pg, "fence_highest", PG_PARAMS(pg_text_array(ctx, names, spec->table_count)), &rows))
 		return false;
 	highest = pg_i64(&rows, 0, 0);
 	if (highest <= job->load_id)
@@ -80,8 +76,7 @@ is_wanted(const struct spec_table *table, const struct spec_table *const *tables
 
 /* The tables of the run and their neighbours: a fact is resolved by its dimensions, a dimension re-points its facts. */
 static bool
-create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table *const *tables,
-    size_t count)
+create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table *const *tables, size_t count)
 {
 	const struct spec *spec = loading->job->spec;
 	struct load_statements statements;
@@ -95,8 +90,7 @@ create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table 
 }
 
 bool
-slice_apply_ddl(struct ctx *ctx, const struct slice_job *job,
-    const struct spec_table *const *tables, size_t count)
+slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct spec_table *const *tables, size_t count)
 {
 	CTX_SCOPE(own, ctx);
 	struct slice_outcome outcome;
@@ -108,8 +102,7 @@ slice_apply_ddl(struct ctx *ctx, const struct slice_job *job,
 		return false;
 	pg = loading.warehouse;
 	if (pg_begin(own, pg) && create_bookkeeping(own, pg) && claim_pipeline(own, job, pg) &&
-	    check_numbers(own, job, pg) && create_tables(own, &loading, tables, count) &&
-	    pg_commit(own, pg)) {
+	    check_numbers(own, job, pg) && create_tables(own, &loading, tables, count) && pg_commit(own, pg)) {
 		log_trace(own, &loading, "tables are as declared");
 		return true;
 	}

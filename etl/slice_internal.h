@@ -32,8 +32,7 @@ char *application_prefix(struct ctx *ctx, const struct step_claim *claim);
 bool open_warehouse(struct ctx *ctx, const struct slice_job *job, struct pg **pg) MUST_CHECK;
 bool open_source(struct ctx *ctx, const struct slice_job *job, struct pg **pg) MUST_CHECK;
 
-void loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *job,
-    struct slice_outcome *outcome);
+void loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *job, struct slice_outcome *outcome);
 
 /* False before the first ddl step. */
 bool bookkeeping_exists(struct ctx *ctx, struct pg *pg, bool *exists) MUST_CHECK;
@@ -55,20 +54,17 @@ bool stage_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool publish_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 
 /* slice_statement.c: fills the placeholders, runs, counts, traces. */
-bool fill_statement(struct ctx *ctx, const struct loading *loading,
-    const struct load_statement *statement, char **sql) MUST_CHECK;
-bool run_statements(struct ctx *ctx, struct loading *loading,
-    const struct load_statements *statements) MUST_CHECK;
+bool fill_statement(struct ctx *ctx, const struct loading *loading, const struct load_statement *statement,
+    char **sql) MUST_CHECK;
+bool run_statements(struct ctx *ctx, struct loading *loading, const struct load_statements *statements) MUST_CHECK;
 
 /* Writes what was traced to the run's log, and forgets it. */
 void log_trace(struct ctx *ctx, struct loading *loading, const char *message);
-void log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level,
-    const char *message, json_t *fields);
+void log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level, const char *message, json_t *fields);
 
 /* slice_result.c */
 bool check_laws(struct ctx *ctx, const struct load_counts *counts) MUST_CHECK;
-bool add_count(struct load_counts *counts, const char *field,
-    int64_t value); /* false: no such field */
+bool add_count(struct load_counts *counts, const char *field, int64_t value); /* false: no such field */
 json_t *result_to_json(struct ctx *ctx, const struct loading *loading, const char *inputs);
 void result_from_json(const json_t *result, struct slice_outcome *outcome);
 

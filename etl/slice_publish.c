@@ -21,8 +21,7 @@ take_locks(struct ctx *ctx, struct loading *loading)
 
 	generate_locks(ctx, loading->job->spec, loading->job->table, &locks, &count);
 	for (size_t i = 0; i < count; i++)
-		if (!warehouse_query(ctx, loading->warehouse,
-			locks[i].exclusive ? "lock_exclusive" : "lock_shared",
+		if (!warehouse_query(ctx, loading->warehouse, locks[i].exclusive ? "lock_exclusive" : "lock_shared",
 			PG_PARAMS(locks[i].table), NULL))
 			return false;
 	return true;
@@ -42,22 +41,19 @@ check_right(struct ctx *ctx, struct loading *loading)
 		return false;
 	if (rows.count != 1)
 		return fail(ctx, FAIL_FOREIGN_OWNER,
-		    "the tables of %s belong to another control database or epoch than %s, %lld",
-		    claim->pipeline, job->control_id, (long long)job->epoch);
-	if (!warehouse_query(ctx, pg, "fence_check",
-		PG_PARAMS(loading->table, claim->slice, loading->load_id), &rows))
+		    "the tables of %s belong to another control database or epoch than %s, %lld", claim->pipeline,
+		    job->control_id, (long long)job->epoch);
+	if (!warehouse_query(ctx, pg, "fence_check", PG_PARAMS(loading->table, claim->slice, loading->load_id), &rows))
 		return false;
 	if (rows.count != 1)
-		return fail(ctx, FAIL_FENCED, "load_id %s is not registered any more for %s %s",
-		    loading->load_id, loading->table, claim->slice);
+		return fail(ctx, FAIL_FENCED, "load_id %s is not registered any more for %s %s", loading->load_id,
+		    loading->table, claim->slice);
 	if (!warehouse_query(ctx, pg, "conflict_check",
-		PG_PARAMS(loading->table, claim->slice, loading->load_id, claim->scope,
-		    loading->from, loading->to),
+		PG_PARAMS(loading->table, claim->slice, loading->load_id, claim->scope, loading->from, loading->to),
 		&rows))
 		return false;
 	if (pg_i64(&rows, 0, 0) != 0)
-		return fail(ctx, FAIL_FENCED,
-		    "newer loads than %s are registered for slices of %s that overlap %s",
+		return fail(ctx, FAIL_FENCED, "newer loads than %s are registered for slices of %s that overlap %s",
 		    loading->load_id, loading->table, claim->slice);
 	return true;
 }
@@ -71,8 +67,7 @@ find_inputs(struct ctx *ctx, struct loading *loading, const char **inputs)
 	struct pg_rows rows;
 
 	for (size_t i = 0; i < table->lookup_count; i++)
-		names[i] =
-		    generate_table_name(ctx, loading->job->spec, table->lookups[i].dimension->name);
+		names[i] = generate_table_name(ctx, loading->job->spec, table->lookups[i].dimension->name);
 	if (!warehouse_query(ctx, loading->warehouse, "ledger_inputs",
 		PG_PARAMS(pg_text_array(ctx, names, table->lookup_count)), &rows))
 		return false;
@@ -109,9 +104,9 @@ write_ledger(struct ctx *ctx, struct loading *loading)
 		return false;
 	result = json_text(ctx, result_to_json(ctx, loading, inputs));
 	if (!warehouse_query(ctx, loading->warehouse, "ledger_insert",
-		PG_PARAMS(claim->id, claim->run_id, claim->pipeline, loading->table, claim->slice,
-		    claim->scope, loading->from, loading->to, loading->load_id, job->spec->hash,
-		    result, hash, loading->snapshot_at, text_from_i64(ctx, job->table->lag_ms)),
+		PG_PARAMS(claim->id, claim->run_id, claim->pipeline, loading->table, claim->slice, claim->scope,
+		    loading->from, loading->to, loading->load_id, job->spec->hash, result, hash, loading->snapshot_at,
+		    text_from_i64(ctx, job->table->lag_ms)),
 		&rows))
 		return false;
 	loading->outcome->committed_us = pg_time_us(&rows, 0, 1);
@@ -125,9 +120,8 @@ write_slice(struct ctx *ctx, struct loading *loading)
 	struct load_statements statements;
 
 	return generate_publish(ctx, job->spec, job->table, job->claim->scope, &statements) &&
-	       run_statements(ctx, loading, &statements) &&
-	       check_laws(ctx, &loading->outcome->counts) && write_ledger(ctx, loading) &&
-	       failpoint(ctx, "before_commit");
+	       run_statements(ctx, loading, &statements) && check_laws(ctx, &loading->outcome->counts) &&
+	       write_ledger(ctx, loading) && failpoint(ctx, "before_commit");
 }
 
 /* Rule 11. The answer to COMMIT was lost: with the old session gone and the lock in hand, the ledger knows. */
@@ -146,8 +140,7 @@ resolve_commit(struct ctx *ctx, struct loading *loading)
 	    !read_under_lock(ctx, loading, &found))
 		return false;
 	if (!found)
-		return fail(ctx, FAIL_CONNECTION_LOST,
-		    "the warehouse session broke before its COMMIT took effect");
+		return fail(ctx, FAIL_CONNECTION_LOST, "the warehouse session broke before its COMMIT took effect");
 	written.committed_us = loading->outcome->committed_us;
 	*loading->outcome = written;
 	return true;

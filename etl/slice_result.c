@@ -96,9 +96,8 @@ result_from_json(const json_t *result, struct slice_outcome *outcome)
 bool
 check_laws(struct ctx *ctx, const struct load_counts *counts)
 {
-	int64_t classified = counts->inserted + counts->updated + counts->unchanged +
-			     counts->closed + counts->deduplicated + counts->filtered +
-			     counts->rejected;
+	int64_t classified = counts->inserted + counts->updated + counts->unchanged + counts->closed +
+			     counts->deduplicated + counts->filtered + counts->rejected;
 	int64_t after = counts->rows_before + counts->rows_opened - counts->rows_deleted;
 
 	if (counts->read != classified)
@@ -106,9 +105,8 @@ check_laws(struct ctx *ctx, const struct load_counts *counts)
 		    "%lld rows were read, %lld are accounted for (inserted %lld, updated %lld, unchanged %lld, closed %lld, "
 		    "deduplicated %lld, filtered %lld, rejected %lld)",
 		    (long long)counts->read, (long long)classified, (long long)counts->inserted,
-		    (long long)counts->updated, (long long)counts->unchanged,
-		    (long long)counts->closed, (long long)counts->deduplicated,
-		    (long long)counts->filtered, (long long)counts->rejected);
+		    (long long)counts->updated, (long long)counts->unchanged, (long long)counts->closed,
+		    (long long)counts->deduplicated, (long long)counts->filtered, (long long)counts->rejected);
 	if (counts->rows_after != after)
 		return fail(ctx, FAIL_ROW_LAW,
 		    "%lld rows after the load, %lld expected (before %lld, opened %lld, deleted %lld)",

@@ -25,16 +25,15 @@ compare_name(const void *name, const void *file)
 const char *
 warehouse_sql(const char *name)
 {
-	const struct embedded_file *file = bsearch(name, embedded_warehouse,
-	    embedded_warehouse_count, sizeof(*embedded_warehouse), compare_name);
+	const struct embedded_file *file =
+	    bsearch(name, embedded_warehouse, embedded_warehouse_count, sizeof(*embedded_warehouse), compare_name);
 
 	ASSERT(file != NULL);
 	return file->text;
 }
 
 bool
-warehouse_query(struct ctx *ctx, struct pg *pg, const char *name, struct pg_params params,
-    struct pg_rows *rows)
+warehouse_query(struct ctx *ctx, struct pg *pg, const char *name, struct pg_params params, struct pg_rows *rows)
 {
 	return pg_query(ctx, pg, warehouse_sql(name), params, rows);
 }
@@ -61,11 +60,10 @@ slice_application_name(struct ctx *ctx, const struct step_claim *claim, int64_t 
 }
 
 static bool
-open_connection(struct ctx *ctx, const struct slice_job *job, const char *connection,
-    struct pg_options options, struct pg **pg)
+open_connection(struct ctx *ctx, const struct slice_job *job, const char *connection, struct pg_options options,
+    struct pg **pg)
 {
-	const struct spec_timeouts *timeouts =
-	    job->table != NULL ? &job->table->timeouts : &job->spec->timeouts;
+	const struct spec_timeouts *timeouts = job->table != NULL ? &job->table->timeouts : &job->spec->timeouts;
 	struct secret url;
 
 	options.application_name = slice_application_name(ctx, job->claim, job->claim->attempt);
@@ -73,18 +71,15 @@ open_connection(struct ctx *ctx, const struct slice_job *job, const char *connec
 	options.statement_timeout_ms = timeouts->statement_ms;
 	options.lock_timeout_ms = timeouts->lock_ms;
 	options.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS;
-	return config_connection(ctx, job->config, connection, &url) &&
-	       pg_open(ctx, &url, &options, pg);
+	return config_connection(ctx, job->config, connection, &url) && pg_open(ctx, &url, &options, pg);
 }
 
 /* A load sorts and hashes whole slices; compiling its statements costs more than it gives. */
 bool
 open_warehouse(struct ctx *ctx, const struct slice_job *job, struct pg **pg)
 {
-	return open_connection(ctx, job, job->spec->warehouse,
-		   (struct pg_options){.what = "warehouse"}, pg) &&
-	       pg_run(ctx, *pg,
-		   "SET work_mem = '64MB'; SET jit = off; SET client_min_messages = warning");
+	return open_connection(ctx, job, job->spec->warehouse, (struct pg_options){.what = "warehouse"}, pg) &&
+	       pg_run(ctx, *pg, "SET work_mem = '64MB'; SET jit = off; SET client_min_messages = warning");
 }
 
 bool
@@ -93,21 +88,17 @@ open_source(struct ctx *ctx, const struct slice_job *job, struct pg **pg)
 	const struct spec_source *source = job->table->source;
 
 	return open_connection(ctx, job, source->connection,
-	    (struct pg_options){.what = ctx_printf(ctx, "source %s", source->name),
-		.read_only = true},
-	    pg);
+	    (struct pg_options){.what = ctx_printf(ctx, "source %s", source->name), .read_only = true}, pg);
 }
 
 void
-loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *job,
-    struct slice_outcome *outcome)
+loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *job, struct slice_outcome *outcome)
 {
 	*outcome = (struct slice_outcome){0};
 	*loading = (struct loading){
 	    .job = job,
 	    .outcome = outcome,
-	    .table =
-		job->table != NULL ? generate_table_name(ctx, job->spec, job->table->name) : NULL,
+	    .table = job->table != NULL ? generate_table_name(ctx, job->spec, job->table->name) : NULL,
 	    .from = clock_format(ctx, job->claim->from_us),
 	    .to = clock_format(ctx, job->claim->to_us),
 	    .load_id = text_from_i64(ctx, job->load_id),
@@ -134,14 +125,13 @@ register_slice(struct ctx *ctx, struct loading *loading)
 	struct pg_rows rows;
 
 	if (!warehouse_query(ctx, loading->warehouse, "slice_register",
-		PG_PARAMS(loading->table, claim->slice, claim->scope, loading->from, loading->to,
-		    loading->load_id, claim->id),
+		PG_PARAMS(loading->table, claim->slice, claim->scope, loading->from, loading->to, loading->load_id,
+		    claim->id),
 		&rows))
 		return false;
 	if (rows.count == 0)
-		return fail(ctx, FAIL_FENCED,
-		    "a newer attempt than load_id %s is registered for %s %s", loading->load_id,
-		    loading->table, claim->slice);
+		return fail(ctx, FAIL_FENCED, "a newer attempt than load_id %s is registered for %s %s",
+		    loading->load_id, loading->table, claim->slice);
 	loading->pid = ctx_strdup(ctx, pg_value(&rows, 0, 0));
 	loading->started = ctx_strdup(ctx, pg_value(&rows, 0, 1));
 	return true;
@@ -153,14 +143,12 @@ find_committed(struct ctx *ctx, struct loading *loading, bool *found)
 	CTX_SCOPE(tmp, ctx);
 	struct pg_rows rows;
 
-	if (!warehouse_query(tmp, loading->warehouse, "ledger_find",
-		PG_PARAMS(loading->job->claim->id), &rows))
+	if (!warehouse_query(tmp, loading->warehouse, "ledger_find", PG_PARAMS(loading->job->claim->id), &rows))
 		return false;
 	*found = rows.count > 0;
 	if (!*found)
 		return true;
-	*loading->outcome =
-	    (struct slice_outcome){.found = true, .committed_us = pg_time_us(&rows, 0, 1)};
+	*loading->outcome = (struct slice_outcome){.found = true, .committed_us = pg_time_us(&rows, 0, 1)};
 	result_from_json(json_trusted(tmp, pg_value(&rows, 0, 0)), loading->outcome);
 	return true;
 }
@@ -179,8 +167,7 @@ end_session(struct ctx *ctx, struct pg *pg, const char *pid, const char *started
 		if (pg_i64(&rows, 0, 0) == 0)
 			return true;
 		if (clock_monotonic_us() > deadline_us)
-			return fail(ctx, FAIL_SQL_CONFLICT,
-			    "warehouse session %s did not end within %d s", pid,
+			return fail(ctx, FAIL_SQL_CONFLICT, "warehouse session %s did not end within %d s", pid,
 			    SESSION_END_MS / 1000);
 		clock_sleep_ms(SESSION_POLL_MS);
 	}
@@ -191,8 +178,7 @@ bool
 read_under_lock(struct ctx *ctx, struct loading *loading, bool *found)
 {
 	bool ok = pg_begin(ctx, loading->warehouse) &&
-		  warehouse_query(ctx, loading->warehouse, "lock_exclusive",
-		      PG_PARAMS(loading->table), NULL) &&
+		  warehouse_query(ctx, loading->warehouse, "lock_exclusive", PG_PARAMS(loading->table), NULL) &&
 		  find_committed(ctx, loading, found);
 
 	pg_rollback(loading->warehouse);

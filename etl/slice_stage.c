@@ -38,8 +38,8 @@ find_column(const struct pg_column *columns, int count, const char *name)
 
 /* The source's query, described: has it every declared column, and may the rows travel in binary? */
 static bool
-compare_columns(struct ctx *ctx, const struct spec_table *table, const struct pg_column *columns,
-    int count, bool *binary)
+compare_columns(struct ctx *ctx, const struct spec_table *table, const struct pg_column *columns, int count,
+    bool *binary)
 {
 	struct text missing, found;
 
@@ -47,12 +47,10 @@ compare_columns(struct ctx *ctx, const struct spec_table *table, const struct pg
 	text_init(&found, ctx);
 	*binary = true;
 	for (size_t i = 0; i < table->column_count; i++) {
-		const struct pg_column *column =
-		    find_column(columns, count, table->columns[i].name);
+		const struct pg_column *column = find_column(columns, count, table->columns[i].name);
 
 		if (column == NULL)
-			text_addf(&missing, "%s%s", missing.length == 0 ? "" : ", ",
-			    table->columns[i].name);
+			text_addf(&missing, "%s%s", missing.length == 0 ? "" : ", ", table->columns[i].name);
 		else if (!is_same_binary(table->columns[i].type.kind, column->oid))
 			*binary = false;
 	}
@@ -60,8 +58,8 @@ compare_columns(struct ctx *ctx, const struct spec_table *table, const struct pg
 		return true;
 	for (int i = 0; i < count; i++)
 		text_addf(&found, "%s%s", i == 0 ? "" : ", ", columns[i].name);
-	return fail(ctx, FAIL_SOURCE_COLUMNS, "%s does not give %s; it gives %s", table->query_path,
-	    missing.data, found.data);
+	return fail(ctx, FAIL_SOURCE_COLUMNS, "%s does not give %s; it gives %s", table->query_path, missing.data,
+	    found.data);
 }
 
 /* The query as the run's parameters make it. It is described as written: the cut to the declared columns would hide what it has. */
@@ -73,11 +71,10 @@ describe_source(struct ctx *ctx, const struct loading *loading, struct pg *sourc
 	char *whole;
 	int count;
 
-	if (!generate_source(ctx, loading->job->spec, table, loading->job->claim->from_us,
-		loading->job->claim->to_us, loading->job->claim->params, &whole))
+	if (!generate_source(ctx, loading->job->spec, table, loading->job->claim->from_us, loading->job->claim->to_us,
+		loading->job->claim->params, &whole))
 		return false;
-	return pg_describe(ctx, source, whole, &columns, &count) &&
-	       compare_columns(ctx, table, columns, count, binary);
+	return pg_describe(ctx, source, whole, &columns, &count) && compare_columns(ctx, table, columns, count, binary);
 }
 
 static bool
@@ -89,18 +86,16 @@ copy_rows(struct ctx *ctx, struct loading *loading, struct pg *source)
 	char *extract, *create, *copy_from;
 	bool binary;
 
-	if (!generate_extract(ctx, job->spec, job->table, job->claim->from_us, job->claim->to_us,
-		job->claim->params, &extract) ||
+	if (!generate_extract(ctx, job->spec, job->table, job->claim->from_us, job->claim->to_us, job->claim->params,
+		&extract) ||
 	    !describe_source(ctx, loading, source, &binary) ||
 	    !pg_query(ctx, source, warehouse_sql("source_time"), PG_NO_PARAMS, &rows))
 		return false;
 	loading->snapshot_at = clock_format(ctx, pg_time_us(&rows, 0, 0));
 	generate_stage_table(ctx, job->table, &create, &copy_from);
 	if (!pg_query(ctx, loading->warehouse, create, PG_NO_PARAMS, NULL) ||
-	    !pg_copy(ctx, source,
-		ctx_printf(ctx, "COPY (%s) TO STDOUT%s", extract, binary ? " (FORMAT binary)" : ""),
-		loading->warehouse,
-		ctx_printf(ctx, "%s%s", copy_from, binary ? " (FORMAT binary)" : ""), &copied))
+	    !pg_copy(ctx, source, ctx_printf(ctx, "COPY (%s) TO STDOUT%s", extract, binary ? " (FORMAT binary)" : ""),
+		loading->warehouse, ctx_printf(ctx, "%s%s", copy_from, binary ? " (FORMAT binary)" : ""), &copied))
 		return false;
 	loading->outcome->counts.read = copied.rows;
 	loading->outcome->bytes_read = copied.bytes;

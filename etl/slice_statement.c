@@ -9,8 +9,7 @@
 #include "etl/template.h"
 
 bool
-fill_statement(struct ctx *ctx, const struct loading *loading,
-    const struct load_statement *statement, char **sql)
+fill_statement(struct ctx *ctx, const struct loading *loading, const struct load_statement *statement, char **sql)
 {
 	const struct step_claim *claim = loading->job->claim;
 	const struct template_value values[] = {
@@ -34,9 +33,7 @@ count_result(struct ctx *ctx, struct loading *loading, const struct load_stateme
 
 	switch (statement->counter) {
 	case COUNT_NOTHING: return true;
-	case COUNT_AFFECTED:
-		ASSERT(add_count(counts, statement->field, rows->affected));
-		return true;
+	case COUNT_AFFECTED: ASSERT(add_count(counts, statement->field, rows->affected)); return true;
 	case COUNT_ROW:
 		ASSERT(rows->count == 1);
 		for (int i = 0; i < rows->columns; i++)
@@ -47,9 +44,8 @@ count_result(struct ctx *ctx, struct loading *loading, const struct load_stateme
 		if (pg_i64(rows, 0, 0) == 0)
 			return true;
 		detail = rows->columns > 1 ? pg_value(rows, 0, 1) : NULL;
-		return fail(ctx, statement->code, "%lld %s%s%s", (long long)pg_i64(rows, 0, 0),
-		    statement->message, detail != NULL ? ": " : "",
-		    detail != NULL ? text_sanitize(ctx, detail) : "");
+		return fail(ctx, statement->code, "%lld %s%s%s", (long long)pg_i64(rows, 0, 0), statement->message,
+		    detail != NULL ? ": " : "", detail != NULL ? text_sanitize(ctx, detail) : "");
 	}
 	return true;
 }
@@ -95,8 +91,7 @@ run_statements(struct ctx *ctx, struct loading *loading, const struct load_state
 }
 
 void
-log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level, const char *message,
-    json_t *fields)
+log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level, const char *message, json_t *fields)
 {
 	if (job->log.write != NULL)
 		job->log.write(job->log.arg, ctx, level, message, fields);

@@ -25,8 +25,8 @@ spec_find_column(const struct spec_table *table, const char *name)
 bool
 spec_slice_parse(const char *text, struct period *slice)
 {
-	return period_parse(text, slice) && period_is_grid(slice) &&
-	       slice->months <= LONGEST_SLICE_MONTHS && slice->days <= LONGEST_SLICE_DAYS;
+	return period_parse(text, slice) && period_is_grid(slice) && slice->months <= LONGEST_SLICE_MONTHS &&
+	       slice->days <= LONGEST_SLICE_DAYS;
 }
 
 int64_t

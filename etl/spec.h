@@ -29,8 +29,18 @@ struct spec_place {
 };
 
 enum type_kind {
-	TYPE_TEXT, TYPE_SMALLINT, TYPE_INTEGER, TYPE_BIGINT, TYPE_BOOLEAN, TYPE_NUMERIC, TYPE_DOUBLE, TYPE_DATE,
-	TYPE_TIMESTAMP, TYPE_TIMESTAMPTZ, TYPE_UUID, TYPE_JSONB
+	TYPE_TEXT,
+	TYPE_SMALLINT,
+	TYPE_INTEGER,
+	TYPE_BIGINT,
+	TYPE_BOOLEAN,
+	TYPE_NUMERIC,
+	TYPE_DOUBLE,
+	TYPE_DATE,
+	TYPE_TIMESTAMP,
+	TYPE_TIMESTAMPTZ,
+	TYPE_UUID,
+	TYPE_JSONB
 };
 struct spec_type {
 	enum type_kind kind;
@@ -45,8 +55,8 @@ bool spec_type_accepts(const struct spec_type *type, const char *value) MUST_CHE
 struct spec_column {
 	const char *name;
 	struct spec_type type;
-	bool key;       /* part of key or grain */
-	bool tracked;   /* SCD2: a change opens a version; else it is overwritten in all versions */
+	bool key;     /* part of key or grain */
+	bool tracked; /* SCD2: a change opens a version; else it is overwritten in all versions */
 	bool not_null;
 	const char *comment;
 	struct spec_place place;
@@ -56,12 +66,12 @@ enum lookup_missing { MISSING_UNKNOWN, MISSING_FAIL, MISSING_INFER, MISSING_QUAR
 
 struct spec_table;
 struct spec_lookup {
-	const char *column;                 /* the surrogate key column it fills in this table */
+	const char *column; /* the surrogate key column it fills in this table */
 	const struct spec_table *dimension;
-	const char **match;                 /* columns of this table, in the order of the dimension's key */
-	const char *as_of;                  /* column of this table; NULL: the current version */
+	const char **match; /* columns of this table, in the order of the dimension's key */
+	const char *as_of;  /* column of this table; NULL: the current version */
 	enum lookup_missing missing;
-	bool before_first_missing;          /* before a key's first version: false: the first one, true: as missing */
+	bool before_first_missing; /* before a key's first version: false: the first one, true: as missing */
 	struct spec_place place;
 };
 
@@ -86,41 +96,41 @@ struct spec_table {
 	const char *comment;
 	const struct spec_source *source;
 	const char *query_path;
-	const char *query;          /* text of the SQL file */
-	const char *surrogate;      /* column name; default <dimension>_key; NULL for a fact without one */
+	const char *query;     /* text of the SQL file */
+	const char *surrogate; /* column name; default <dimension>_key; NULL for a fact without one */
 	struct spec_column *columns;
 	size_t column_count;
-	const char **keys;          /* key of a dimension, grain of a fact; columns marked key */
+	const char **keys; /* key of a dimension, grain of a fact; columns marked key */
 	size_t key_count;
 	/* dimensions */
-	int scd;                    /* 1 or 2 */
-	const char *valid_from;     /* column; the observation's time */
+	int scd;                /* 1 or 2 */
+	const char *valid_from; /* column; the observation's time */
 	enum delete_mode deletes;
 	/* facts */
 	const char *time;           /* column; NULL: whole-table slices only */
 	int64_t begin_us;           /* first slice's start when absolute */
 	struct period begin_before; /* "-P25M": that long before today, floored to the slice; zero: absolute */
 	int64_t lag_ms;
-	int64_t lookback;           /* slices */
-	const char *changed_by;     /* column; NULL: none */
+	int64_t lookback;       /* slices */
+	const char *changed_by; /* column; NULL: none */
 	enum write_mode write;
 	struct period slice;
-	const char *slice_text;     /* "P1M" */
+	const char *slice_text; /* "P1M" */
 	struct spec_lookup *lookups;
 	size_t lookup_count;
-	bool fail_run;              /* on_error: fail (default), or continue */
+	bool fail_run; /* on_error: fail (default), or continue */
 	struct retry_policy retry;
 	struct spec_timeouts timeouts;
-	int64_t wave;               /* dimensions 2…, facts after them; lookups order them (0 plan, 1 ddl) */
+	int64_t wave; /* dimensions 2…, facts after them; lookups order them (0 plan, 1 ddl) */
 	struct spec_place place;
 };
 
 struct spec_param {
 	const char *name;
 	struct spec_type type;
-	const char *pattern;        /* POSIX ERE over the whole value; NULL: any */
-	const char *default_text;   /* NULL: required */
-	const char *column;         /* the column it narrows; NULL: none */
+	const char *pattern;      /* POSIX ERE over the whole value; NULL: any */
+	const char *default_text; /* NULL: required */
+	const char *column;       /* the column it narrows; NULL: none */
 	struct spec_place place;
 };
 
@@ -129,8 +139,8 @@ bool spec_param_accepts(struct ctx *ctx, const struct spec_param *param, const c
 
 struct spec {
 	const char *pipeline;
-	const char *hash;           /* "sha256:…" over all files */
-	const char *warehouse;      /* connection name */
+	const char *hash;      /* "sha256:…" over all files */
+	const char *warehouse; /* connection name */
 	const char *schema;
 	const char *timezone;
 	const char *comment;
@@ -138,7 +148,7 @@ struct spec {
 	size_t param_count;
 	struct spec_source *sources;
 	size_t source_count;
-	struct spec_table *tables;  /* in declared order */
+	struct spec_table *tables; /* in declared order */
 	size_t table_count;
 	struct spec_timeouts timeouts;
 	struct retry_policy retry; /* of steps without a table; the default of tables */
@@ -154,8 +164,8 @@ struct spec_error {
 
 /* Parses and checks. False: *errors lists every finding in order of place, and the failure FAIL_SPEC_INVALID is the first one as
  * "file:line:column: message". Everything lives in ctx. */
-bool spec_parse(struct ctx *ctx, const struct spec_files *files, struct spec **spec, struct spec_error **errors)
-    MUST_CHECK;
+bool spec_parse(struct ctx *ctx, const struct spec_files *files, struct spec **spec,
+    struct spec_error **errors) MUST_CHECK;
 
 /* Reads a pipeline's folder: pipeline.yaml and every *.sql below it except sample/. */
 bool spec_read_folder(struct ctx *ctx, const char *folder, struct spec_files *files) MUST_CHECK;

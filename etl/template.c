@@ -24,8 +24,8 @@ struct lexer {
 static bool
 is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || (c & 0x80) != 0;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       (c & 0x80) != 0;
 }
 
 static bool
@@ -102,16 +102,11 @@ name_length(const struct lexer *lexer)
 	const char *p = lexer->at + 1;
 	char previous = before(lexer, 1);
 
-	if (is_word(previous) || strchr(":.$])", previous) != NULL ||
-	    !((*p >= 'a' && *p <= 'z') || *p == '_'))
+	if (is_word(previous) || strchr(":.$])", previous) != NULL || !((*p >= 'a' && *p <= 'z') || *p == '_'))
 		return 0;
 	while (is_word(*p))
 		p++;
-	return *p == '$'
-		   ? 0
-		   : (size_t)(p -
-			      lexer
-				  ->at); /* a$b is one name; behind a literal, $ would open another */
+	return *p == '$' ? 0 : (size_t)(p - lexer->at); /* a$b is one name; behind a literal, $ would open another */
 }
 
 static bool
@@ -119,8 +114,7 @@ is_escape_string(const struct lexer *lexer)
 {
 	char previous = before(lexer, 1);
 
-	return (previous == 'e' || previous == 'E') && !is_word(before(lexer, 2)) &&
-	       before(lexer, 2) != '$';
+	return (previous == 'e' || previous == 'E') && !is_word(before(lexer, 2)) && before(lexer, 2) != '$';
 }
 
 /* Sets kind and length of what begins at the lexer's place. */
@@ -144,8 +138,7 @@ measure(const struct lexer *lexer, struct piece *piece)
 	} else if (s[0] == '/' && s[1] == '*') {
 		piece->kind = PIECE_SPACE;
 		piece->length = comment_length(s);
-	} else if (*s == '$' && !is_word(before(lexer, 1)) && before(lexer, 1) != '$' &&
-		   (tag = tag_length(s)) > 0) {
+	} else if (*s == '$' && !is_word(before(lexer, 1)) && before(lexer, 1) != '$' && (tag = tag_length(s)) > 0) {
 		piece->length = dollar_length(s, tag);
 	} else if (*s == ':' && (tag = name_length(lexer)) > 0) {
 		piece->kind = PIECE_NAME;
@@ -158,10 +151,7 @@ measure(const struct lexer *lexer, struct piece *piece)
 static bool
 next(struct lexer *lexer, struct piece *piece)
 {
-	*piece = (struct piece){.kind = PIECE_END,
-	    .at = lexer->at,
-	    .line = lexer->line,
-	    .column = lexer->column};
+	*piece = (struct piece){.kind = PIECE_END, .at = lexer->at, .line = lexer->line, .column = lexer->column};
 	if (*lexer->at == '\0')
 		return false;
 	measure(lexer, piece);
@@ -217,8 +207,8 @@ add_value(struct ctx *ctx, struct text *out, const struct template_value *value)
 		if (strcmp(value->type, integers[i]) != 0)
 			continue;
 		if (!text_to_i64(value->value, &n))
-			return fail(ctx, FAIL_INVALID_REQUEST, "the value of :%s is not a %s",
-			    value->name, value->type);
+			return fail(ctx, FAIL_INVALID_REQUEST, "the value of :%s is not a %s", value->name,
+			    value->type);
 		text_addf(out, n < 0 ? "(%lld)::%s" : "%lld::%s", (long long)n, value->type);
 		return true;
 	}
@@ -232,8 +222,8 @@ add_placeholder(struct ctx *ctx, struct text *out, const char *path, const struc
     const struct template_value *value)
 {
 	if (value == NULL)
-		return fail(ctx, FAIL_SPEC_INVALID, "%s:%d:%d: unknown placeholder '%.*s'", path,
-		    piece->line, piece->column, (int)piece->length, piece->at);
+		return fail(ctx, FAIL_SPEC_INVALID, "%s:%d:%d: unknown placeholder '%.*s'", path, piece->line,
+		    piece->column, (int)piece->length, piece->at);
 	if (!add_value(ctx, out, value))
 		return false;
 	if (piece->at[piece->length] == '\'') /* two literals side by side would be one */
@@ -252,8 +242,8 @@ find_value(const struct piece *piece, const struct template_value *values, size_
 }
 
 bool
-template_fill(struct ctx *ctx, const char *path, const char *sql,
-    const struct template_value *values, size_t count, char **filled)
+template_fill(struct ctx *ctx, const char *path, const char *sql, const struct template_value *values, size_t count,
+    char **filled)
 {
 	struct lexer lexer = begin(sql);
 	struct piece piece;
@@ -262,12 +252,11 @@ template_fill(struct ctx *ctx, const char *path, const char *sql,
 	text_init(&out, ctx);
 	while (next(&lexer, &piece)) {
 		if (piece.kind == PIECE_OPEN)
-			return fail(ctx, FAIL_SPEC_INVALID, "%s:%d:%d: this has no end", path,
-			    piece.line, piece.column);
+			return fail(ctx, FAIL_SPEC_INVALID, "%s:%d:%d: this has no end", path, piece.line,
+			    piece.column);
 		if (piece.kind != PIECE_NAME)
 			text_add_bytes(&out, piece.at, piece.length);
-		else if (!add_placeholder(ctx, &out, path, &piece,
-			     find_value(&piece, values, count)))
+		else if (!add_placeholder(ctx, &out, path, &piece, find_value(&piece, values, count)))
 			return false;
 	}
 	*filled = out.data;

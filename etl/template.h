@@ -17,8 +17,8 @@ struct template_value {
 	const char *value; /* NULL: NULL */
 };
 
-bool template_fill(struct ctx *ctx, const char *path, const char *sql,
-    const struct template_value *values, size_t count, char **filled) MUST_CHECK;
+bool template_fill(struct ctx *ctx, const char *path, const char *sql, const struct template_value *values,
+    size_t count, char **filled) MUST_CHECK;
 
 /* Calls visit for each placeholder in order until it says false; used to check a spec. False when it did. */
 typedef bool template_visitor(void *arg, const char *name, int line, int column);

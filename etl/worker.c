@@ -75,8 +75,9 @@ report_failure(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
     const struct retry_policy *retry, const struct failure *failure, bool *mine)
 {
 	const char *boot_id = engine->options.boot_id;
-	static const struct retry_policy revoke_retry = {
-	    .attempts = INT64_MAX, .backoff_ms = 1000, .limit_ms = REVOKE_AGAIN_LIMIT_MS};
+	static const struct retry_policy revoke_retry = {.attempts = INT64_MAX,
+	    .backoff_ms = 1000,
+	    .limit_ms = REVOKE_AGAIN_LIMIT_MS};
 	json_t *error = error_to_json(ctx, failure, claim->id, claim->table, slice_to_json(ctx, claim));
 
 	/* A ghost whose step is still its own was passed by a newer registration: again with a newer number, at no cost. */
@@ -104,7 +105,7 @@ report_once(struct engine *engine, const struct attempt *attempt, const struct v
 
 	told = pool_take(ctx, engine->options.pool, &db) &&
 	       (verdict->ok ? report_success(ctx, db, engine, attempt->claim, &verdict->done, &mine)
-	                    : report_failure(ctx, db, engine, attempt->claim, retry, failure, &mine));
+			    : report_failure(ctx, db, engine, attempt->claim, retry, failure, &mine));
 	if (!told)
 		log_failure(ctx, "an attempt's end could not be reported yet");
 	else if (!mine)
@@ -155,8 +156,7 @@ execute(struct engine *engine, struct attempt *attempt)
 	ctx_watch_cancel(ctx, &attempt->cancel);
 	verdict.ok = step_prepare(ctx, &engine->options, claim, &verdict.work);
 	if (verdict.ok) {
-		atomic_store(&attempt->deadline_us,
-		    clock_monotonic_us() + verdict.work.timeouts->step_ms * 1000);
+		atomic_store(&attempt->deadline_us, clock_monotonic_us() + verdict.work.timeouts->step_ms * 1000);
 		verdict.ok = step_execute(ctx, &verdict.work, &verdict.done);
 	}
 	if (!verdict.ok)

@@ -17,8 +17,7 @@ load_page(struct ctx *ctx, struct app *app, const char *id, const struct board_p
 	struct pg *db;
 	bool found;
 
-	if (!pool_take(tmp, app->control, &db) ||
-	    !board_load(ctx, app->board, db, id, page, &found))
+	if (!pool_take(tmp, app->control, &db) || !board_load(ctx, app->board, db, id, page, &found))
 		return false;
 	return found || no_run(ctx);
 }
@@ -41,8 +40,7 @@ access_run_page(struct ctx *ctx, struct app *app, const struct request *request,
 }
 
 bool
-access_run(struct ctx *ctx, struct app *app, const struct request *request, enum scope scope,
-    const char **id)
+access_run(struct ctx *ctx, struct app *app, const struct request *request, enum scope scope, const char **id)
 {
 	const struct board_page *page;
 
@@ -53,8 +51,7 @@ access_run(struct ctx *ctx, struct app *app, const struct request *request, enum
 }
 
 bool
-access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope,
-    const char *pipeline)
+access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope, const char *pipeline)
 {
 	if (auth_may(ctx, request->who, scope, pipeline))
 		return true;

@@ -8,15 +8,14 @@
 #include "handlers/http.h"
 
 /* The picture of the run path_values[0], from the board where it has it, else from the database. Lives as long as ctx. */
-bool access_run_page(struct ctx *ctx, struct app *app, const struct request *request,
-    enum scope scope, const struct board_page **page) MUST_CHECK;
+bool access_run_page(struct ctx *ctx, struct app *app, const struct request *request, enum scope scope,
+    const struct board_page **page) MUST_CHECK;
 
 /* As above, for those who want its id alone. */
 bool access_run(struct ctx *ctx, struct app *app, const struct request *request, enum scope scope,
     const char **id) MUST_CHECK;
 
 /* FAIL_NOT_FOUND unless the scope reaches the pipeline. */
-bool access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope,
-    const char *pipeline) MUST_CHECK;
+bool access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope, const char *pipeline) MUST_CHECK;
 
 #endif

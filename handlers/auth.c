@@ -60,8 +60,8 @@ split_secrets(struct ctx *ctx, const struct secret *all, const char ***secrets, 
 			length--;
 		if (length > 0 && length < SECRET_LEAST_BYTES)
 			return fail(ctx, FAIL_CONFIG_INVALID,
-			    "LOADSTAR_JWT_SECRET: secret %zu has %zu bytes, but needs %d",
-			    *count + 1, length, SECRET_LEAST_BYTES);
+			    "LOADSTAR_JWT_SECRET: secret %zu has %zu bytes, but needs %d", *count + 1, length,
+			    SECRET_LEAST_BYTES);
 		if (length > 0)
 			(*secrets)[(*count)++] = ctx_strndup(ctx, s, length);
 		s += line + (s[line] == '\n');
@@ -115,8 +115,7 @@ read_segment(struct ctx *ctx, const char **s, char end, json_t **object)
 static bool
 header_is_plain(const json_t *header)
 {
-	static const char *const refused[] = {"crit", "jku", "jwk", "x5u", "x5c", "b64", "zip",
-	    "enc"};
+	static const char *const refused[] = {"crit", "jku", "jwk", "x5u", "x5c", "b64", "zip", "enc"};
 	const json_t *type = json_object_get(header, "typ");
 
 	for (size_t i = 0; i < LENGTH_OF(refused); i++)
@@ -134,8 +133,7 @@ signature_is_ours(const struct auth *auth, const char *token)
 		jwt_t *jwt = NULL;
 		bool ours;
 
-		if (jwt_decode(&jwt, token, (const unsigned char *)secret, (int)strlen(secret)) !=
-		    0)
+		if (jwt_decode(&jwt, token, (const unsigned char *)secret, (int)strlen(secret)) != 0)
 			continue;
 		ours = jwt_get_alg(jwt) == JWT_ALG_HS256;
 		jwt_free(jwt);
@@ -193,8 +191,7 @@ check_claims(struct ctx *ctx, const struct auth *auth, const json_t *claims)
 		return refuse(ctx, "the token has no usable sub claim");
 	if (auth->issuer != NULL && !text_equal(json_string_or(claims, "iss", NULL), auth->issuer))
 		return refuse(ctx, "the token is of another issuer");
-	if (auth->audience != NULL &&
-	    !audience_holds(json_object_get(claims, "aud"), auth->audience))
+	if (auth->audience != NULL && !audience_holds(json_object_get(claims, "aud"), auth->audience))
 		return refuse(ctx, "the token is for another audience");
 	return true;
 }
@@ -209,8 +206,7 @@ bearer(const char *authorization)
 }
 
 bool
-auth_verify(struct ctx *ctx, const struct auth *auth, const char *authorization,
-    struct principal **who)
+auth_verify(struct ctx *ctx, const struct auth *auth, const char *authorization, struct principal **who)
 {
 	const char *token = bearer(authorization), *rest = token;
 	json_t *header, *claims;
@@ -242,8 +238,7 @@ auth_verify(struct ctx *ctx, const struct auth *auth, const char *authorization,
 
 /* What a word of the scope claim gives of a scope: false nothing, else *pipeline NULL (all) or one. */
 static bool
-word_gives(const char *word, size_t length, const char *name, const char **pipeline,
-    size_t *pipeline_length)
+word_gives(const char *word, size_t length, const char *name, const char **pipeline, size_t *pipeline_length)
 {
 	size_t size = strlen(name);
 
@@ -263,14 +258,12 @@ typedef bool word_visitor(void *arg, const char *pipeline, size_t length);
 static bool
 visit_words(const struct principal *who, enum scope scope, word_visitor *visit, void *arg)
 {
-	for (const char *s = who->scopes + strspn(who->scopes, " "); *s != '\0';
-	     s += strspn(s, " ")) {
+	for (const char *s = who->scopes + strspn(who->scopes, " "); *s != '\0'; s += strspn(s, " ")) {
 		size_t length = strcspn(s, " "), pipeline_length = 0;
 		const char *pipeline;
 
 		if ((word_gives(s, length, scope_name(scope), &pipeline, &pipeline_length) ||
-			word_gives(s, length, scope_name(SCOPE_ADMIN), &pipeline,
-			    &pipeline_length)) &&
+			word_gives(s, length, scope_name(SCOPE_ADMIN), &pipeline, &pipeline_length)) &&
 		    visit(arg, pipeline, pipeline_length))
 			return true;
 		s += length;
@@ -301,8 +294,7 @@ auth_may(struct ctx *ctx, const struct principal *who, enum scope scope, const c
 		return true;
 	if (pipeline == NULL)
 		return fail(ctx, FAIL_FORBIDDEN, "the token lacks the scope %s", scope_name(scope));
-	return fail(ctx, FAIL_FORBIDDEN, "the token lacks the scope %s for pipeline %s",
-	    scope_name(scope), pipeline);
+	return fail(ctx, FAIL_FORBIDDEN, "the token lacks the scope %s for pipeline %s", scope_name(scope), pipeline);
 }
 
 struct collection {
@@ -347,15 +339,14 @@ add_claims(jwt_t *jwt, const char *subject, const char *scopes, int64_t ttl_s)
 {
 	int64_t now_s = clock_now_us() / CLOCK_SECOND_US;
 
-	return jwt_add_grant(jwt, "sub", subject) == 0 &&
-	       jwt_add_grant(jwt, "scope", scopes) == 0 &&
+	return jwt_add_grant(jwt, "sub", subject) == 0 && jwt_add_grant(jwt, "scope", scopes) == 0 &&
 	       jwt_add_grant_int(jwt, "iat", (long)now_s) == 0 &&
 	       jwt_add_grant_int(jwt, "exp", (long)(now_s + ttl_s)) == 0;
 }
 
 bool
-auth_issue(struct ctx *ctx, const struct secret *secrets, const char *subject, const char *scopes,
-    int64_t ttl_s, const char *issuer, const char *audience, char **token)
+auth_issue(struct ctx *ctx, const struct secret *secrets, const char *subject, const char *scopes, int64_t ttl_s,
+    const char *issuer, const char *audience, char **token)
 {
 	const char **keys;
 	size_t count;
@@ -365,8 +356,7 @@ auth_issue(struct ctx *ctx, const struct secret *secrets, const char *subject, c
 	if (!split_secrets(ctx, secrets, &keys, &count))
 		return false;
 	if (jwt_new(&jwt) == 0 &&
-	    jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)keys[0], (int)strlen(keys[0])) ==
-		0 &&
+	    jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)keys[0], (int)strlen(keys[0])) == 0 &&
 	    add_claims(jwt, subject, scopes != NULL ? scopes : every_scope(ctx), ttl_s) &&
 	    (issuer == NULL || jwt_add_grant(jwt, "iss", issuer) == 0) &&
 	    (audience == NULL || jwt_add_grant(jwt, "aud", audience) == 0))

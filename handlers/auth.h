@@ -32,15 +32,13 @@ bool auth_verify(struct ctx *ctx, const struct auth *auth, const char *authoriza
     struct principal **who) MUST_CHECK;
 
 /* FAIL_FORBIDDEN unless the scope is held for the pipeline; pipeline NULL: held for any pipeline at all. */
-bool auth_may(struct ctx *ctx, const struct principal *who, enum scope scope,
-    const char *pipeline) MUST_CHECK;
+bool auth_may(struct ctx *ctx, const struct principal *who, enum scope scope, const char *pipeline) MUST_CHECK;
 
 /* Pipelines a scope is restricted to, NULL terminated; NULL: all. For lists. */
 const char *const *auth_pipelines(struct ctx *ctx, const struct principal *who, enum scope scope);
 
 /* A signed token. secret: the first line signs. scopes NULL: every scope there is. */
-bool auth_issue(struct ctx *ctx, const struct secret *secrets, const char *subject,
-    const char *scopes, int64_t ttl_s, const char *issuer, const char *audience,
-    char **token) MUST_CHECK;
+bool auth_issue(struct ctx *ctx, const struct secret *secrets, const char *subject, const char *scopes, int64_t ttl_s,
+    const char *issuer, const char *audience, char **token) MUST_CHECK;
 
 #endif

@@ -44,8 +44,8 @@ drop_line(void *arg, struct ctx *ctx, enum log_level level, const char *message,
 }
 
 bool
-dry_run_plan(struct ctx *ctx, const struct app *app, const struct spec *spec,
-    const struct run_request *want, struct reply *reply)
+dry_run_plan(struct ctx *ctx, const struct app *app, const struct spec *spec, const struct run_request *want,
+    struct reply *reply)
 {
 	struct step_claim claim = stand_in(ctx, want);
 	struct slice_job job = {

@@ -21,8 +21,7 @@ health_ready(struct ctx *ctx, struct app *app, const struct request *request, st
 	if (atomic_load(&app->draining))
 		return fail(ctx, FAIL_DRAINING, "this replica is shutting down");
 	if (board_lag_seconds(app->board) > LAG_LIMIT_S)
-		return fail(ctx, FAIL_DATABASE_UNREACHABLE,
-		    "the control database has not answered for %.0f s",
+		return fail(ctx, FAIL_DATABASE_UNREACHABLE, "the control database has not answered for %.0f s",
 		    board_lag_seconds(app->board));
 	return reply_text(reply, 200, "application/json", "{\"status\":\"ready\"}");
 }

@@ -162,8 +162,7 @@ request_json(struct ctx *ctx, const struct request *request, json_t **body)
 	const char *type = request_header(request, "Content-Type");
 
 	if (type == NULL || !is_media_type(type, strlen(type), "application/json", false))
-		return fail(ctx, FAIL_UNSUPPORTED_MEDIA_TYPE,
-		    "send Content-Type: application/json");
+		return fail(ctx, FAIL_UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json");
 	return json_parse(ctx, request->body, request->body_length, body);
 }
 
@@ -185,8 +184,7 @@ request_idempotency_key(struct ctx *ctx, const struct request *request, const ch
 		if (s[i] < '!' || s[i] > '~')
 			length = 0;
 	if (length < 1 || length > IDEMPOTENCY_KEY_LIMIT)
-		return fail(ctx, FAIL_BAD_REQUEST,
-		    "Idempotency-Key must be 1 to %d visible ASCII characters",
+		return fail(ctx, FAIL_BAD_REQUEST, "Idempotency-Key must be 1 to %d visible ASCII characters",
 		    IDEMPOTENCY_KEY_LIMIT);
 	*key = ctx_strndup(ctx, s, length);
 	return true;
@@ -238,8 +236,7 @@ wrong_fields(struct ctx *ctx, const struct failure *failure)
 static bool
 is_told(enum fail_code code)
 {
-	return fail_kind(code)->http_status < 500 || code == FAIL_DRAINING ||
-	       code == FAIL_NOT_IMPLEMENTED;
+	return fail_kind(code)->http_status < 500 || code == FAIL_DRAINING || code == FAIL_NOT_IMPLEMENTED;
 }
 
 static json_t *
@@ -248,12 +245,10 @@ problem_document(struct ctx *ctx, const struct request *request, const struct fa
 	const struct fail_kind *kind = fail_kind(failure->code);
 	json_t *problem = json_new_object(ctx);
 
-	json_put_string(ctx, problem, "type",
-	    ctx_printf(ctx, "urn:loadstar:problem:%s", kind->name));
+	json_put_string(ctx, problem, "type", ctx_printf(ctx, "urn:loadstar:problem:%s", kind->name));
 	json_put_string(ctx, problem, "title", kind->title);
 	json_put_int(problem, "status", kind->http_status);
-	json_put_string(ctx, problem, "detail",
-	    is_told(failure->code) ? failure->message : kind->title);
+	json_put_string(ctx, problem, "detail", is_told(failure->code) ? failure->message : kind->title);
 	if (request != NULL && request->path != NULL)
 		json_put_string(ctx, problem, "instance", request->path);
 	json_put_string(ctx, problem, "code", kind->name);

@@ -21,18 +21,16 @@ enum { HTTP_MAX_PATH_VALUES = 4 };
 
 struct request {
 	enum http_method method;
-	const char *path; /* raw, without query */
-	const char
-	    *path_values[HTTP_MAX_PATH_VALUES]; /* decoded {…} segments in the route's order */
-	struct http_pair *query;                /* decoded, in order, duplicates kept */
+	const char *path;                              /* raw, without query */
+	const char *path_values[HTTP_MAX_PATH_VALUES]; /* decoded {…} segments in the route's order */
+	struct http_pair *query;                       /* decoded, in order, duplicates kept */
 	size_t query_count;
 	struct http_pair *headers;
 	size_t header_count;
 	const char *body;
 	size_t body_length;
-	const char *client; /* address */
-	const struct principal
-	    *who; /* set by the dispatcher; NULL where the route needs no token */
+	const char *client;          /* address */
+	const struct principal *who; /* set by the dispatcher; NULL where the route needs no token */
 };
 
 const char *http_method_name(enum http_method method);
@@ -55,8 +53,7 @@ bool request_asks_for(const struct request *request, const char *type);
 bool request_has_etag(const struct request *request, const char *etag);
 
 /* The Idempotency-Key without its quotes, or NULL when there is none: 1 to 255 visible ASCII characters. */
-bool request_idempotency_key(struct ctx *ctx, const struct request *request,
-    const char **key) MUST_CHECK;
+bool request_idempotency_key(struct ctx *ctx, const struct request *request, const char **key) MUST_CHECK;
 
 enum reply_kind { REPLY_BODY, REPLY_WAIT, REPLY_STREAM };
 enum stream_format { STREAM_NDJSON, STREAM_SSE };

@@ -23,8 +23,7 @@ read_after(struct ctx *ctx, const struct request *request)
 	const char *last = request_header(request, "Last-Event-ID");
 	int64_t after = param_count(ctx, request, "after", param_count(ctx, request, "cursor", 0));
 
-	if (last != NULL && request_asks_for(request, "text/event-stream") &&
-	    (!text_to_i64(last, &after) || after < 0))
+	if (last != NULL && request_asks_for(request, "text/event-stream") && (!text_to_i64(last, &after) || after < 0))
 		(void)fail(ctx, FAIL_BAD_REQUEST, "Last-Event-ID must be the id of a log line");
 	return after;
 }
@@ -55,8 +54,7 @@ reply_lines(struct ctx *ctx, struct reply *reply, const struct log_lines *lines)
 		text_add(&body, lines->lines[i]);
 	}
 	if (lines->more && lines->count > 0)
-		text_addf(&body, "],\"next_cursor\":\"%lld\"}",
-		    (long long)lines->ids[lines->count - 1]);
+		text_addf(&body, "],\"next_cursor\":\"%lld\"}", (long long)lines->ids[lines->count - 1]);
 	else
 		text_add(&body, "],\"next_cursor\":null}");
 	return reply_text(reply, 200, "application/json", body.data);
@@ -86,8 +84,7 @@ logs_list(struct ctx *ctx, struct app *app, const struct request *request, struc
 	const char *id;
 	struct pg *db;
 
-	if (!read_filter(ctx, request, &filter) ||
-	    !access_run(ctx, app, request, SCOPE_RUNS_READ, &id))
+	if (!read_filter(ctx, request, &filter) || !access_run(ctx, app, request, SCOPE_RUNS_READ, &id))
 		return false;
 	if (request->method != HTTP_HEAD) {
 		if (request_asks_for(request, "text/event-stream"))

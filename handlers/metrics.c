@@ -29,10 +29,8 @@ refresh_queue(struct ctx *ctx, struct app *app)
 		const char *pipeline = pg_value(&rows, i, 0);
 		const char *age = pg_value(&rows, i, 2);
 
-		metrics_set(METRIC_QUEUE_DEPTH, METRIC_LABELS(pipeline),
-		    (double)pg_i64(&rows, i, 1));
-		metrics_set(METRIC_QUEUE_AGE, METRIC_LABELS(pipeline),
-		    age != NULL ? strtod(age, NULL) : 0);
+		metrics_set(METRIC_QUEUE_DEPTH, METRIC_LABELS(pipeline), (double)pg_i64(&rows, i, 1));
+		metrics_set(METRIC_QUEUE_AGE, METRIC_LABELS(pipeline), age != NULL ? strtod(age, NULL) : 0);
 	}
 	return true;
 }
@@ -55,6 +53,5 @@ metrics_page(struct ctx *ctx, struct app *app, const struct request *request, st
 		pthread_mutex_unlock(&refresh_lock);
 	}
 	metrics_set(METRIC_BUILD_INFO, METRIC_LABELS(loadstar_version()), 1);
-	return reply_text(reply, 200, "text/plain; version=0.0.4; charset=utf-8",
-	    metrics_render(ctx));
+	return reply_text(reply, 200, "text/plain; version=0.0.4; charset=utf-8", metrics_render(ctx));
 }

@@ -4,8 +4,7 @@
 
 /* GET /openapi.yaml: the contract this binary was built with. */
 bool
-openapi_document(struct ctx *ctx, struct app *app, const struct request *request,
-    struct reply *reply)
+openapi_document(struct ctx *ctx, struct app *app, const struct request *request, struct reply *reply)
 {
 	(void)app;
 	(void)request;

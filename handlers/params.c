@@ -64,8 +64,7 @@ param_count(struct ctx *ctx, const struct request *request, const char *name, in
 }
 
 const char *const *
-param_list(struct ctx *ctx, const struct request *request, const char *name,
-    bool (*is_known)(const char *value))
+param_list(struct ctx *ctx, const struct request *request, const char *name, bool (*is_known)(const char *value))
 {
 	const char *s = request_query(request, name);
 	const char **items;
@@ -79,8 +78,7 @@ param_list(struct ctx *ctx, const struct request *request, const char *name,
 		const char *item = ctx_strndup(ctx, s, length);
 
 		if (length == 0 || (is_known != NULL && !is_known(item)))
-			(void)fail_field(ctx, ctx_printf(ctx, "?%s", name), "does not know \"%s\"",
-			    item);
+			(void)fail_field(ctx, ctx_printf(ctx, "?%s", name), "does not know \"%s\"", item);
 		items[count++] = item;
 		s += length;
 		if (*s == '\0')
@@ -89,8 +87,7 @@ param_list(struct ctx *ctx, const struct request *request, const char *name,
 }
 
 const char *
-param_one(struct ctx *ctx, const struct request *request, const char *name,
-    bool (*is_known)(const char *value))
+param_one(struct ctx *ctx, const struct request *request, const char *name, bool (*is_known)(const char *value))
 {
 	const char *s = request_query(request, name);
 
@@ -136,8 +133,7 @@ cursor_parse(struct ctx *ctx, const char *s, int64_t *numbers, size_t count, con
 }
 
 bool
-cursor_read(struct ctx *ctx, const struct request *request, int64_t *numbers, size_t count,
-    const char **id)
+cursor_read(struct ctx *ctx, const struct request *request, int64_t *numbers, size_t count, const char **id)
 {
 	const char *s = request_query(request, "cursor");
 

@@ -8,14 +8,11 @@
 enum { PAGE_LIMIT_DEFAULT = 100, PAGE_LIMIT_MOST = 1000 };
 
 int64_t param_limit(struct ctx *ctx, const struct request *request);
-int64_t param_time_us(struct ctx *ctx, const struct request *request,
-    const char *name); /* 0 when absent */
-bool param_flag(struct ctx *ctx, const struct request *request,
-    const char *name); /* 1, true, 0, false */
+int64_t param_time_us(struct ctx *ctx, const struct request *request, const char *name); /* 0 when absent */
+bool param_flag(struct ctx *ctx, const struct request *request, const char *name);       /* 1, true, 0, false */
 
 /* A number ≥ 0; otherwise when absent. */
-int64_t param_count(struct ctx *ctx, const struct request *request, const char *name,
-    int64_t otherwise);
+int64_t param_count(struct ctx *ctx, const struct request *request, const char *name, int64_t otherwise);
 
 /* A comma separated list, NULL terminated; NULL when absent. is_known NULL: any value. */
 const char *const *param_list(struct ctx *ctx, const struct request *request, const char *name,
@@ -27,7 +24,6 @@ const char *param_one(struct ctx *ctx, const struct request *request, const char
 
 /* Cursors: numbers and an id, opaque to clients. cursor_read is false when the request has none or a wrong one. */
 char *cursor_make(struct ctx *ctx, const int64_t *numbers, size_t count, const char *id);
-bool cursor_read(struct ctx *ctx, const struct request *request, int64_t *numbers, size_t count,
-    const char **id);
+bool cursor_read(struct ctx *ctx, const struct request *request, int64_t *numbers, size_t count, const char **id);
 
 #endif

@@ -38,20 +38,17 @@ bool
 pipelines_list(struct ctx *ctx, struct app *app, const struct request *request, struct reply *reply)
 {
 	const char *const *reached = auth_pipelines(ctx, request->who, SCOPE_RUNS_READ);
-	const char *after = param_one(ctx, request, "cursor", text_is_name), *next = NULL,
-		   *last = NULL;
+	const char *after = param_one(ctx, request, "cursor", text_is_name), *next = NULL, *last = NULL;
 	int64_t limit = param_limit(ctx, request), taken = 0;
 	json_t *items = json_new_array(ctx);
 	struct pipeline_row *rows;
 	struct pg *db;
 	size_t count;
 
-	if (ctx_failed(ctx) || !pool_take(ctx, app->control, &db) ||
-	    !pipeline_list(ctx, db, &rows, &count))
+	if (ctx_failed(ctx) || !pool_take(ctx, app->control, &db) || !pipeline_list(ctx, db, &rows, &count))
 		return false;
 	for (size_t i = 0; i < count && next == NULL; i++) {
-		if (!is_reached(reached, rows[i].name) ||
-		    (after != NULL && strcmp(rows[i].name, after) <= 0))
+		if (!is_reached(reached, rows[i].name) || (after != NULL && strcmp(rows[i].name, after) <= 0))
 			continue;
 		if (taken++ == limit) {
 			next = last;
@@ -73,8 +70,7 @@ pipelines_get(struct ctx *ctx, struct app *app, const struct request *request, s
 
 	if (!text_is_name(name))
 		return fail(ctx, FAIL_NOT_FOUND, "there is no pipeline of this name");
-	if (!access_pipeline(ctx, request, SCOPE_RUNS_READ, name) ||
-	    !pool_take(ctx, app->control, &db) ||
+	if (!access_pipeline(ctx, request, SCOPE_RUNS_READ, name) || !pool_take(ctx, app->control, &db) ||
 	    !catalog_find(ctx, app->catalog, db, name, NULL, &spec))
 		return false;
 	return reply_json(ctx, reply, 200, spec_to_json(ctx, spec));

@@ -58,8 +58,7 @@ decode_values(struct ctx *ctx, const struct http_pair *raw, struct request *requ
 }
 
 const struct route *
-routes_match(struct ctx *ctx, enum http_method method, const char *path, struct request *request,
-    const char **allow)
+routes_match(struct ctx *ctx, enum http_method method, const char *path, struct request *request, const char **allow)
 {
 	enum http_method wanted = method == HTTP_HEAD ? HTTP_GET : method;
 	bool known[HTTP_METHOD_COUNT] = {false};
@@ -72,8 +71,7 @@ routes_match(struct ctx *ctx, enum http_method method, const char *path, struct 
 		if (!path_fits(routes[i].path, path, raw))
 			continue;
 		if (routes[i].method == wanted)
-			return request == NULL || decode_values(ctx, raw, request) ? &routes[i]
-										   : NULL;
+			return request == NULL || decode_values(ctx, raw, request) ? &routes[i] : NULL;
 		known[routes[i].method] = true;
 		any = true;
 	}
@@ -152,8 +150,7 @@ admit(struct ctx *ctx, const struct app *app, const struct route *route, struct 
 {
 	struct principal *who;
 
-	if (route->scope == SCOPE_PUBLIC ||
-	    (route->scope == SCOPE_METRICS_READ && !app->config->metrics_auth))
+	if (route->scope == SCOPE_PUBLIC || (route->scope == SCOPE_METRICS_READ && !app->config->metrics_auth))
 		return true;
 	if (!auth_verify(ctx, app->auth, request_header(request, "Authorization"), &who))
 		return false;

@@ -10,8 +10,7 @@
 #include "handlers/auth.h"
 #include "handlers/http.h"
 
-typedef bool route_handler(struct ctx *ctx, struct app *app, const struct request *request,
-    struct reply *reply);
+typedef bool route_handler(struct ctx *ctx, struct app *app, const struct request *request, struct reply *reply);
 
 enum { SCOPE_PUBLIC = SCOPE_COUNT };
 
@@ -29,8 +28,8 @@ extern const size_t routes_count;
 
 /* The route of a method and a raw path; path values go to request when it is given. NULL: *allow lists the methods of
  * the path, or is NULL when there is no such path or (failure recorded) it cannot be decoded. HEAD is answered by GET. */
-const struct route *routes_match(struct ctx *ctx, enum http_method method, const char *path,
-    struct request *request, const char **allow);
+const struct route *routes_match(struct ctx *ctx, enum http_method method, const char *path, struct request *request,
+    const char **allow);
 
 /* Answers a request, whatever it is; failures become problem documents. The failure stays in ctx for the log. */
 void routes_answer(struct ctx *ctx, struct app *app, struct request *request, struct reply *reply);

@@ -54,11 +54,10 @@ take_no_options(struct ctx *ctx, const struct request *request)
 
 /* POST /v1/runs: accept a run. The same Idempotency-Key gives the same run. */
 static bool
-accept_run(struct ctx *ctx, const struct request *request, struct pg *db,
-    const struct run_request *want, struct reply *reply)
+accept_run(struct ctx *ctx, const struct request *request, struct pg *db, const struct run_request *want,
+    struct reply *reply)
 {
-	struct run_acceptance how = {.fingerprint = want->fingerprint,
-	    .on_duplicate = want->on_duplicate};
+	struct run_acceptance how = {.fingerprint = want->fingerprint, .on_duplicate = want->on_duplicate};
 	struct run run;
 	bool existed;
 
@@ -70,8 +69,7 @@ accept_run(struct ctx *ctx, const struct request *request, struct pg *db,
 
 /* A pipeline that is not there is a wrong field of the body, not a wrong path. */
 static bool
-find_spec(struct ctx *ctx, struct app *app, struct pg *db, const char *pipeline,
-    const struct spec **spec)
+find_spec(struct ctx *ctx, struct app *app, struct pg *db, const char *pipeline, const struct spec **spec)
 {
 	if (catalog_find(ctx, app->catalog, db, pipeline, NULL, spec))
 		return true;
@@ -92,9 +90,8 @@ runs_submit(struct ctx *ctx, struct app *app, const struct request *request, str
 	if (atomic_load(&app->draining))
 		return fail(ctx, FAIL_DRAINING, "this replica accepts no more runs");
 	if (!request_json(ctx, request, &body) || !run_request_parse(ctx, body, &want) ||
-	    !auth_may(ctx, request->who, SCOPE_RUNS_WRITE, want.pipeline) ||
-	    !pool_take(ctx, app->control, &db) || !find_spec(ctx, app, db, want.pipeline, &spec) ||
-	    !run_request_check(ctx, spec, &want))
+	    !auth_may(ctx, request->who, SCOPE_RUNS_WRITE, want.pipeline) || !pool_take(ctx, app->control, &db) ||
+	    !find_spec(ctx, app, db, want.pipeline, &spec) || !run_request_check(ctx, spec, &want))
 		return false;
 	want.run.requested_by = request->who->subject;
 	want.run.trigger_kind = "api";
@@ -107,8 +104,7 @@ runs_submit(struct ctx *ctx, struct app *app, const struct request *request, str
 static bool
 is_type(const char *s)
 {
-	return text_equal(s, "full") || text_equal(s, "dimensions") || text_equal(s, "facts") ||
-	       text_equal(s, "range");
+	return text_equal(s, "full") || text_equal(s, "dimensions") || text_equal(s, "facts") || text_equal(s, "range");
 }
 
 static bool
@@ -193,8 +189,7 @@ runs_list(struct ctx *ctx, struct app *app, const struct request *request, struc
 	for (size_t i = 0; i < list.count; i++)
 		json_add(items, run_to_json(ctx, &list.items[i]));
 	if (list.more && list.count > 0)
-		next = cursor_make(ctx, &list.items[list.count - 1].created_us, 1,
-		    list.items[list.count - 1].id);
+		next = cursor_make(ctx, &list.items[list.count - 1].created_us, 1, list.items[list.count - 1].id);
 	return reply_page(ctx, reply, items, next);
 }
 
@@ -204,8 +199,7 @@ read_wait(struct ctx *ctx, const struct request *request, int64_t *wait_ms)
 	const char *s = request_query(request, "wait");
 
 	*wait_ms = 0;
-	if (s == NULL ||
-	    (duration_parse_ms(s, wait_ms) && *wait_ms >= 0 && *wait_ms <= WAIT_MOST_MS))
+	if (s == NULL || (duration_parse_ms(s, wait_ms) && *wait_ms >= 0 && *wait_ms <= WAIT_MOST_MS))
 		return true;
 	return fail_field(ctx, "?wait", "must be a duration of at most 55s, such as 30s");
 }
@@ -217,8 +211,7 @@ runs_get(struct ctx *ctx, struct app *app, const struct request *request, struct
 	const struct board_page *page;
 	int64_t wait_ms;
 
-	if (!read_wait(ctx, request, &wait_ms) ||
-	    !access_run_page(ctx, app, request, SCOPE_RUNS_READ, &page))
+	if (!read_wait(ctx, request, &wait_ms) || !access_run_page(ctx, app, request, SCOPE_RUNS_READ, &page))
 		return false;
 	reply->etag = page->etag;
 	if (!request_has_etag(request, page->etag)) {
@@ -243,10 +236,8 @@ runs_cancel(struct ctx *ctx, struct app *app, const struct request *request, str
 	struct run run;
 	struct pg *db;
 
-	if (!take_no_options(ctx, request) ||
-	    !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
-	    !pool_take(ctx, app->control, &db) ||
-	    !run_cancel(ctx, db, id, request->who->subject, &run))
+	if (!take_no_options(ctx, request) || !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
+	    !pool_take(ctx, app->control, &db) || !run_cancel(ctx, db, id, request->who->subject, &run))
 		return false;
 	return reply_run(ctx, reply, 202, &run);
 }
@@ -265,8 +256,7 @@ read_spec_choice(struct ctx *ctx, const struct request *request, bool *current)
 		return true;
 	spec = json_string_or(options, "spec", "");
 	*current = text_equal(spec, "current");
-	return *current || text_equal(spec, "pinned") ||
-	       fail_field(ctx, "/spec", "must be pinned or current");
+	return *current || text_equal(spec, "pinned") || fail_field(ctx, "/spec", "must be pinned or current");
 }
 
 bool
@@ -279,8 +269,7 @@ runs_retry(struct ctx *ctx, struct app *app, const struct request *request, stru
 	struct pg *db;
 	bool current;
 
-	if (!read_spec_choice(ctx, request, &current) ||
-	    !access_run_page(ctx, app, request, SCOPE_RUNS_WRITE, &page) ||
+	if (!read_spec_choice(ctx, request, &current) || !access_run_page(ctx, app, request, SCOPE_RUNS_WRITE, &page) ||
 	    !pool_take(ctx, app->control, &db))
 		return false;
 	if (current) {
@@ -294,15 +283,13 @@ runs_retry(struct ctx *ctx, struct app *app, const struct request *request, stru
 }
 
 static bool
-set_paused(struct ctx *ctx, struct app *app, const struct request *request, bool pause,
-    struct reply *reply)
+set_paused(struct ctx *ctx, struct app *app, const struct request *request, bool pause, struct reply *reply)
 {
 	const char *id;
 	struct run run;
 	struct pg *db;
 
-	if (!take_no_options(ctx, request) ||
-	    !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
+	if (!take_no_options(ctx, request) || !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
 	    !pool_take(ctx, app->control, &db) || !run_pause(ctx, db, id, pause, &run))
 		return false;
 	return reply_run(ctx, reply, 202, &run);

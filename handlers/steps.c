@@ -42,12 +42,10 @@ steps_list(struct ctx *ctx, struct app *app, const struct request *request, stru
 	struct pg *db;
 	bool more;
 
-	if (!read_filter(ctx, request, &filter) ||
-	    !access_run(ctx, app, request, SCOPE_RUNS_READ, &id) ||
+	if (!read_filter(ctx, request, &filter) || !access_run(ctx, app, request, SCOPE_RUNS_READ, &id) ||
 	    !pool_take(ctx, app->control, &db) || !step_list(ctx, db, &filter, items, &more, &next))
 		return false;
 	if (more)
-		cursor = cursor_make(ctx, (int64_t[]){next.after_wave, next.after_ordinal}, 2,
-		    next.after_id);
+		cursor = cursor_make(ctx, (int64_t[]){next.after_wave, next.after_ordinal}, 2, next.after_id);
 	return reply_page(ctx, reply, items, cursor);
 }

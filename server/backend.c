@@ -27,8 +27,7 @@ is_final(struct ctx *ctx, struct app *app, struct pg *db, const char *run_id, bo
 }
 
 static bool
-backend_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter,
-    struct log_lines *lines, bool *final)
+backend_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter, struct log_lines *lines, bool *final)
 {
 	struct pg *db;
 

@@ -61,10 +61,10 @@ fail_problem(struct ctx *ctx, const struct http_answer *answer)
 
 	text_init(&message, ctx);
 	text_addf(&message, "%s (%d %s)",
-	    json_array_size(errors) > 0 ? title : json_string_or(problem, "detail", title),
-	    answer->status, code);
+	    json_array_size(errors) > 0 ? title : json_string_or(problem, "detail", title), answer->status, code);
 	json_array_foreach(errors, i, error)
-		text_addf(&message, "\n  %s: %s", json_string_or(error, "pointer", ""), json_string_or(error, "detail", ""));
+		text_addf(&message, "\n  %s: %s", json_string_or(error, "pointer", ""),
+		    json_string_or(error, "detail", ""));
 	return fail(ctx, fail_code_find(code), "%s", message.data);
 }
 
@@ -114,8 +114,9 @@ bool
 client_post(struct ctx *ctx, struct client *client, const char *path, const json_t *body, json_t **answer)
 {
 	const char *headers[] = {ctx_printf(ctx, "Idempotency-Key: %s", uuid_make(ctx)), NULL};
-	struct http_call what = {
-	    .method = "POST", .body = body != NULL ? json_text(ctx, body) : "{}", .headers = headers};
+	struct http_call what = {.method = "POST",
+	    .body = body != NULL ? json_text(ctx, body) : "{}",
+	    .headers = headers};
 	struct http_answer got;
 
 	return call(ctx, client, &what, path, &got) && json_parse(ctx, got.body, got.length, answer);
@@ -125,11 +126,12 @@ bool
 client_wait_run(struct ctx *ctx, struct client *client, const char *run_id, char etag[64], json_t **run)
 {
 	const char *headers[] = {ctx_printf(ctx, "If-None-Match: %s", etag), NULL};
-	struct http_call what = {
-	    .method = "GET", .headers = etag[0] != '\0' ? headers : NULL, .timeout_ms = (WAIT_S + 15) * 1000};
+	struct http_call what = {.method = "GET",
+	    .headers = etag[0] != '\0' ? headers : NULL,
+	    .timeout_ms = (WAIT_S + 15) * 1000};
 	struct http_answer got;
 	char *path = etag[0] != '\0' ? ctx_printf(ctx, "/v1/runs/%s?wait=%ds", run_id, WAIT_S)
-	                             : ctx_printf(ctx, "/v1/runs/%s", run_id);
+				     : ctx_printf(ctx, "/v1/runs/%s", run_id);
 
 	*run = NULL;
 	if (!call(ctx, client, &what, path, &got))

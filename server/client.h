@@ -17,8 +17,8 @@ struct client {
 	struct http_client *http;
 	const char *url; /* without a slash at its end */
 	struct secret token;
-	bool json;       /* --json: print what the service said */
-	bool answered;   /* it has been reached */
+	bool json;     /* --json: print what the service said */
+	bool answered; /* it has been reached */
 };
 
 bool client_open(struct ctx *ctx, const struct config *config, bool json, struct client *client) MUST_CHECK;
@@ -26,12 +26,12 @@ bool client_open(struct ctx *ctx, const struct config *config, bool json, struct
 /* GET / POST of a path. False: no answer, or an error document, which becomes the ctx's failure (its code, its detail,
  * its fields on lines of their own). body NULL: an empty POST. */
 bool client_get(struct ctx *ctx, struct client *client, const char *path, json_t **answer) MUST_CHECK;
-bool client_post(struct ctx *ctx, struct client *client, const char *path, const json_t *body, json_t **answer)
-    MUST_CHECK;
+bool client_post(struct ctx *ctx, struct client *client, const char *path, const json_t *body,
+    json_t **answer) MUST_CHECK;
 
 /* GET /v1/runs/{id} that waits up to 30 s for another etag; *etag "" at first, changed on return. */
-bool client_wait_run(struct ctx *ctx, struct client *client, const char *run_id, char etag[64], json_t **run)
-    MUST_CHECK;
+bool client_wait_run(struct ctx *ctx, struct client *client, const char *run_id, char etag[64],
+    json_t **run) MUST_CHECK;
 
 /* Follows a run to its end: a progress bar on a terminal, a line a change elsewhere. exit_code: the contract's. */
 bool client_follow(struct ctx *ctx, struct client *client, const char *run_id, int *exit_code) MUST_CHECK;

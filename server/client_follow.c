@@ -22,8 +22,7 @@ client_exit_code(const json_t *run)
 	if (text_equal(status, "cancelled"))
 		return EXIT_CANCELLED;
 	if (text_equal(status, "failed"))
-		return text_equal(json_string_or(error, "class", ""), "quality") ? EXIT_QUALITY
-										 : EXIT_FAILED;
+		return text_equal(json_string_or(error, "class", ""), "quality") ? EXIT_QUALITY : EXIT_FAILED;
 	return EXIT_SUCCEEDED;
 }
 
@@ -37,8 +36,7 @@ static void
 print_progress(const json_t *run, bool bar)
 {
 	const json_t *progress = json_object_get(run, "progress");
-	int64_t total = json_int_or(progress, "steps_total", 0),
-		done = json_int_or(progress, "steps_done", 0);
+	int64_t total = json_int_or(progress, "steps_total", 0), done = json_int_or(progress, "steps_done", 0);
 	int64_t eta_s = json_int_or(progress, "eta_seconds", -1);
 	int filled = total > 0 ? (int)(done * BAR_WIDTH / total) : 0;
 
@@ -53,8 +51,7 @@ print_progress(const json_t *run, bool bar)
 		(void)printf("%lld/%lld steps", (long long)done, (long long)total);
 	else
 		(void)printf("planning");
-	(void)printf("  rows read %lld, written %lld",
-	    (long long)json_int_or(progress, "rows_read", 0),
+	(void)printf("  rows read %lld, written %lld", (long long)json_int_or(progress, "rows_read", 0),
 	    (long long)json_int_or(progress, "rows_written", 0));
 	if (eta_s > 0)
 		(void)printf("  eta %llds", (long long)eta_s);
@@ -66,20 +63,16 @@ print_progress(const json_t *run, bool bar)
 void
 client_print_run(const json_t *run)
 {
-	const json_t *progress = json_object_get(run, "progress"),
-		     *error = json_object_get(run, "error");
+	const json_t *progress = json_object_get(run, "progress"), *error = json_object_get(run, "error");
 
-	(void)printf("run        %s\npipeline   %s\ntype       %s (%s)\nstatus     %s\n",
-	    json_string_or(run, "id", ""), json_string_or(run, "pipeline", ""),
-	    json_string_or(run, "type", ""), json_string_or(run, "mode", ""),
+	(void)printf("run        %s\npipeline   %s\ntype       %s (%s)\nstatus     %s\n", json_string_or(run, "id", ""),
+	    json_string_or(run, "pipeline", ""), json_string_or(run, "type", ""), json_string_or(run, "mode", ""),
 	    json_string_or(run, "status", ""));
 	(void)printf(
 	    "created    %s\nfinished   %s\nsteps      %lld of %lld\nrows       read %lld, written %lld, rejected %lld\n",
 	    json_string_or(run, "created_at", "-"), json_string_or(run, "finished_at", "-"),
-	    (long long)json_int_or(progress, "steps_done", 0),
-	    (long long)json_int_or(progress, "steps_total", 0),
-	    (long long)json_int_or(progress, "rows_read", 0),
-	    (long long)json_int_or(progress, "rows_written", 0),
+	    (long long)json_int_or(progress, "steps_done", 0), (long long)json_int_or(progress, "steps_total", 0),
+	    (long long)json_int_or(progress, "rows_read", 0), (long long)json_int_or(progress, "rows_written", 0),
 	    (long long)json_int_or(progress, "rows_rejected", 0));
 	if (json_is_object(error))
 		(void)printf("error      %s (%s)%s%s\n", json_string_or(error, "message", ""),
@@ -104,8 +97,7 @@ client_follow(struct ctx *ctx, struct client *client, const char *run_id, int *e
 		if (run == NULL)
 			continue;
 		/* People see every change; a script's log gets a line a second at most, and the last one. */
-		if (!client->json && (bar || is_final(run) ||
-					 clock_monotonic_us() - printed_us >= CLOCK_SECOND_US)) {
+		if (!client->json && (bar || is_final(run) || clock_monotonic_us() - printed_us >= CLOCK_SECOND_US)) {
 			print_progress(run, bar);
 			printed_us = clock_monotonic_us();
 		}

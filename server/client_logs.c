@@ -20,8 +20,8 @@ struct tail {
 	struct ctx *ctx;
 	struct text partial; /* of the line that has not ended yet */
 	int64_t last_id;
-	bool raw;            /* --json: lines as they came */
-	const char *filter;  /* "&level=…&step=…", or nothing */
+	bool raw;           /* --json: lines as they came */
+	const char *filter; /* "&level=…&step=…", or nothing */
 };
 
 static void
@@ -80,8 +80,12 @@ run_is_final(struct ctx *ctx, struct client *client, const char *run_id, bool *f
 static bool
 stream_once(struct ctx *ctx, struct client *client, const char *run_id, struct tail *tail, bool *whole)
 {
-	struct http_call call = {.method = "GET", .bearer = &client->token, .accept = "application/x-ndjson",
-	    .timeout_ms = SILENCE_MS, .on_piece = on_piece, .arg = tail};
+	struct http_call call = {.method = "GET",
+	    .bearer = &client->token,
+	    .accept = "application/x-ndjson",
+	    .timeout_ms = SILENCE_MS,
+	    .on_piece = on_piece,
+	    .arg = tail};
 	struct http_answer answer;
 
 	call.url = ctx_printf(ctx, "%s/v1/runs/%s/logs?follow=1&after=%lld%s", client->url, run_id,
@@ -97,8 +101,8 @@ stream_once(struct ctx *ctx, struct client *client, const char *run_id, struct t
 	}
 	return answer.status < 400 ||
 	       fail(ctx, FAIL_NOT_FOUND, "%s (%d)",
-	           json_string_or(json_trusted(ctx, answer.body), "detail", "the service answered with an error"),
-	           answer.status);
+		   json_string_or(json_trusted(ctx, answer.body), "detail", "the service answered with an error"),
+		   answer.status);
 }
 
 static bool
@@ -126,8 +130,9 @@ print_pages(struct ctx *ctx, struct client *client, const char *run_id, struct t
 		size_t i;
 
 		if (!client_get(tmp, client,
-		        ctx_printf(tmp, "/v1/runs/%s/logs?limit=1000&after=%lld%s", run_id, (long long)tail->last_id, tail->filter),
-		        &page))
+			ctx_printf(tmp, "/v1/runs/%s/logs?limit=1000&after=%lld%s", run_id, (long long)tail->last_id,
+			    tail->filter),
+			&page))
 			return false;
 		tail->ctx = tmp;
 		json_array_foreach(json_object_get(page, "items"), i, line)

@@ -19,13 +19,13 @@ struct run_options {
 static bool
 parse_run_options(struct ctx *ctx, const char *command, struct run_options *o, int *argc, char **argv)
 {
-	const struct option options[] = {
-	    {"from", OPTION_TEXT, &o->from}, {"to", OPTION_TEXT, &o->to}, {"slice", OPTION_TEXT, &o->slice},
-	    {"mode", OPTION_TEXT, &o->mode}, {"note", OPTION_TEXT, &o->note}, {"order", OPTION_TEXT, &o->order},
-	    {"on-duplicate", OPTION_TEXT, &o->on_duplicate}, {"tables", OPTION_LIST, &o->tables},
-	    {"param", OPTION_PAIR, &o->params}, {"label", OPTION_PAIR, &o->labels}, {"allow", OPTION_LIST, &o->allow},
-	    {"max-parallel", OPTION_COUNT, &o->max_parallel}, {"priority", OPTION_COUNT, &o->priority},
-	    {"wait", OPTION_FLAG, &o->wait}, {"dry-run", OPTION_FLAG, &o->dry_run}, {"json", OPTION_FLAG, &o->json}, {0}};
+	const struct option options[] = {{"from", OPTION_TEXT, &o->from}, {"to", OPTION_TEXT, &o->to},
+	    {"slice", OPTION_TEXT, &o->slice}, {"mode", OPTION_TEXT, &o->mode}, {"note", OPTION_TEXT, &o->note},
+	    {"order", OPTION_TEXT, &o->order}, {"on-duplicate", OPTION_TEXT, &o->on_duplicate},
+	    {"tables", OPTION_LIST, &o->tables}, {"param", OPTION_PAIR, &o->params}, {"label", OPTION_PAIR, &o->labels},
+	    {"allow", OPTION_LIST, &o->allow}, {"max-parallel", OPTION_COUNT, &o->max_parallel},
+	    {"priority", OPTION_COUNT, &o->priority}, {"wait", OPTION_FLAG, &o->wait},
+	    {"dry-run", OPTION_FLAG, &o->dry_run}, {"json", OPTION_FLAG, &o->json}, {0}};
 
 	return options_parse(ctx, command, options, argc, argv, 2, 2);
 }
@@ -84,8 +84,9 @@ print_plan(const json_t *plan)
 		const json_t *slice = json_object_get(step, "slice");
 
 		(void)printf("  wave %lld  %-10s %-24s %s%s%s\n", (long long)json_int_or(step, "wave", 0),
-		    json_string_or(step, "kind", ""), json_string_or(step, "table", "-"), json_string_or(slice, "from", ""),
-		    json_is_object(slice) ? " to " : "", json_string_or(slice, "to", ""));
+		    json_string_or(step, "kind", ""), json_string_or(step, "table", "-"),
+		    json_string_or(slice, "from", ""), json_is_object(slice) ? " to " : "",
+		    json_string_or(slice, "to", ""));
 	}
 	json_object_foreach(json_object_get(plan, "sql"), table, statements) {
 		(void)printf("\n-- %s\n", table);
@@ -157,8 +158,8 @@ command_retry(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
 	const char *spec = NULL;
 	bool json = false, wait = false;
-	const struct option options[] = {
-	    {"spec", OPTION_TEXT, &spec}, {"json", OPTION_FLAG, &json}, {"wait", OPTION_FLAG, &wait}, {0}};
+	const struct option options[] = {{"spec", OPTION_TEXT, &spec}, {"json", OPTION_FLAG, &json},
+	    {"wait", OPTION_FLAG, &wait}, {0}};
 	json_t *body = json_new_object(ctx), *run;
 	struct client client;
 	int code = EXIT_SUCCEEDED;

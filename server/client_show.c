@@ -17,26 +17,23 @@ print_run_row(const json_t *run)
 	int64_t total = json_int_or(progress, "steps_total", -1);
 	char steps[48];
 
-	(void)snprintf(steps, sizeof(steps), "%lld/%lld",
-	    (long long)json_int_or(progress, "steps_done", 0), (long long)(total < 0 ? 0 : total));
-	(void)printf(runs_header, json_string_or(run, "id", ""),
-	    json_string_or(run, "pipeline", ""), json_string_or(run, "type", ""),
-	    json_string_or(run, "mode", ""), json_string_or(run, "status", ""), steps,
+	(void)snprintf(steps, sizeof(steps), "%lld/%lld", (long long)json_int_or(progress, "steps_done", 0),
+	    (long long)(total < 0 ? 0 : total));
+	(void)printf(runs_header, json_string_or(run, "id", ""), json_string_or(run, "pipeline", ""),
+	    json_string_or(run, "type", ""), json_string_or(run, "mode", ""), json_string_or(run, "status", ""), steps,
 	    json_string_or(run, "created_at", ""));
 }
 
 /* A list; follows next_cursor until `limit` items came. filters: "&name=value…" or "". */
 static bool
-get_items(struct ctx *ctx, struct client *client, const char *path, const char *filters,
-    int64_t limit, json_t *items)
+get_items(struct ctx *ctx, struct client *client, const char *path, const char *filters, int64_t limit, json_t *items)
 {
 	const char *cursor = NULL;
 
 	while ((int64_t)json_array_size(items) < limit) {
 		int64_t left = limit - (int64_t)json_array_size(items);
-		char *page_path = ctx_printf(ctx, "%s?limit=%lld%s%s%s", path,
-		    (long long)(left < 1000 ? left : 1000), filters,
-		    cursor != NULL ? "&cursor=" : "", cursor != NULL ? cursor : "");
+		char *page_path = ctx_printf(ctx, "%s?limit=%lld%s%s%s", path, (long long)(left < 1000 ? left : 1000),
+		    filters, cursor != NULL ? "&cursor=" : "", cursor != NULL ? cursor : "");
 		json_t *page, *item;
 		size_t i;
 
@@ -65,23 +62,21 @@ label_filter(struct ctx *ctx, const char *label)
 int
 command_runs(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
-	const char *pipeline = NULL, *type = NULL, *status = NULL, *table = NULL, *label = NULL,
-		   *since = NULL, *until = NULL, *requested_by = NULL;
+	const char *pipeline = NULL, *type = NULL, *status = NULL, *table = NULL, *label = NULL, *since = NULL,
+		   *until = NULL, *requested_by = NULL;
 	int64_t limit = 20;
 	bool json = false;
-	const struct option options[] = {{"pipeline", OPTION_TEXT, &pipeline},
-	    {"type", OPTION_TEXT, &type}, {"status", OPTION_TEXT, &status},
-	    {"table", OPTION_TEXT, &table}, {"label", OPTION_TEXT, &label},
+	const struct option options[] = {{"pipeline", OPTION_TEXT, &pipeline}, {"type", OPTION_TEXT, &type},
+	    {"status", OPTION_TEXT, &status}, {"table", OPTION_TEXT, &table}, {"label", OPTION_TEXT, &label},
 	    {"since", OPTION_TEXT, &since}, {"until", OPTION_TEXT, &until},
-	    {"requested-by", OPTION_TEXT, &requested_by}, {"limit", OPTION_COUNT, &limit},
-	    {"json", OPTION_FLAG, &json}, {0}};
+	    {"requested-by", OPTION_TEXT, &requested_by}, {"limit", OPTION_COUNT, &limit}, {"json", OPTION_FLAG, &json},
+	    {0}};
 	json_t *items = json_new_array(ctx), *run;
 	struct client client;
 	struct text filters;
 	size_t i;
 
-	if (!options_parse(ctx, "runs", options, &argc, argv, 0, 0) ||
-	    !client_open(ctx, config, json, &client))
+	if (!options_parse(ctx, "runs", options, &argc, argv, 0, 0) || !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
 	text_init(&filters, ctx);
 	client_add_filter(&filters, "pipeline", pipeline);
@@ -127,15 +122,12 @@ show_all(struct ctx *ctx, struct client *client)
 	if (!get_items(ctx, client, "/v1/pipelines", "", 1000, pipelines))
 		return command_fail(ctx);
 	if (!client->json)
-		(void)printf(runs_header, "LAST RUN", "PIPELINE", "TYPE", "MODE", "STATUS", "STEPS",
-	    "CREATED");
+		(void)printf(runs_header, "LAST RUN", "PIPELINE", "TYPE", "MODE", "STATUS", "STEPS", "CREATED");
 	json_array_foreach(pipelines, i, pipeline) {
-		const char *name =
-		    json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", ""));
+		const char *name = json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", ""));
 		json_t *page;
 
-		if (!client_get(ctx, client, ctx_printf(ctx, "/v1/runs?pipeline=%s&limit=1", name),
-			&page))
+		if (!client_get(ctx, client, ctx_printf(ctx, "/v1/runs?pipeline=%s&limit=1", name), &page))
 			return command_fail(ctx);
 		page = json_array_get(json_object_get(page, "items"), 0);
 		if (client->json)
@@ -158,8 +150,7 @@ command_status(struct ctx *ctx, struct config *config, int argc, char **argv)
 	struct client client;
 	json_t *run;
 
-	if (!options_parse(ctx, "status", options, &argc, argv, 0, 1) ||
-	    !client_open(ctx, config, json, &client))
+	if (!options_parse(ctx, "status", options, &argc, argv, 0, 1) || !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
 	if (argc == 0)
 		return show_all(ctx, &client);
@@ -176,15 +167,13 @@ static void
 print_step_row(const json_t *step)
 {
 	const json_t *slice = json_object_get(step, "slice"), *rows = json_object_get(step, "rows");
-	const json_t *reason = json_object_get(step, "reason"),
-		     *waits = json_object_get(step, "waiting_for");
+	const json_t *reason = json_object_get(step, "reason"), *waits = json_object_get(step, "waiting_for");
 	const char *from = json_string_or(slice, "from", "");
 
-	(void)printf("%-10s %-20s %-10.10s %-10s %2zu %9lld %9lld %9lld %9lld  %s\n",
-	    json_string_or(step, "kind", ""), json_string_or(step, "table", "-"), from,
-	    json_string_or(step, "status", ""), json_array_size(json_object_get(step, "attempts")),
-	    (long long)json_int_or(rows, "read", 0), (long long)json_int_or(rows, "inserted", 0),
-	    (long long)json_int_or(rows, "updated", 0),
+	(void)printf("%-10s %-20s %-10.10s %-10s %2zu %9lld %9lld %9lld %9lld  %s\n", json_string_or(step, "kind", ""),
+	    json_string_or(step, "table", "-"), from, json_string_or(step, "status", ""),
+	    json_array_size(json_object_get(step, "attempts")), (long long)json_int_or(rows, "read", 0),
+	    (long long)json_int_or(rows, "inserted", 0), (long long)json_int_or(rows, "updated", 0),
 	    (long long)json_int_or(rows, "unchanged", 0),
 	    json_string_or(reason, "code", json_string_or(waits, "kind", "")));
 }
@@ -194,28 +183,26 @@ command_steps(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
 	const char *status = NULL, *table = NULL;
 	bool json = false;
-	const struct option options[] = {{"status", OPTION_TEXT, &status},
-	    {"table", OPTION_TEXT, &table}, {"json", OPTION_FLAG, &json}, {0}};
+	const struct option options[] = {{"status", OPTION_TEXT, &status}, {"table", OPTION_TEXT, &table},
+	    {"json", OPTION_FLAG, &json}, {0}};
 	json_t *items = json_new_array(ctx), *step;
 	struct client client;
 	struct text filters;
 	size_t i;
 
-	if (!options_parse(ctx, "steps", options, &argc, argv, 1, 1) ||
-	    !client_open(ctx, config, json, &client))
+	if (!options_parse(ctx, "steps", options, &argc, argv, 1, 1) || !client_open(ctx, config, json, &client))
 		return command_fail(ctx);
 	text_init(&filters, ctx);
 	client_add_filter(&filters, "status", status);
 	client_add_filter(&filters, "table", table);
-	if (!get_items(ctx, &client, ctx_printf(ctx, "/v1/runs/%s/steps", argv[0]), filters.data,
-		INT64_MAX, items))
+	if (!get_items(ctx, &client, ctx_printf(ctx, "/v1/runs/%s/steps", argv[0]), filters.data, INT64_MAX, items))
 		return command_fail(ctx);
 	if (json) {
 		client_print_json(ctx, items);
 		return EXIT_SUCCEEDED;
 	}
-	(void)printf("%-10s %-20s %-10s %-10s %2s %9s %9s %9s %9s\n", "KIND", "TABLE", "FROM",
-	    "STATUS", "N", "READ", "INSERTED", "UPDATED", "UNCHANGED");
+	(void)printf("%-10s %-20s %-10s %-10s %2s %9s %9s %9s %9s\n", "KIND", "TABLE", "FROM", "STATUS", "N", "READ",
+	    "INSERTED", "UPDATED", "UNCHANGED");
 	json_array_foreach(items, i, step)
 		print_step_row(step);
 	return EXIT_SUCCEEDED;
@@ -230,8 +217,7 @@ command_pipelines(struct ctx *ctx, struct config *config, int argc, char **argv)
 	struct client client;
 	size_t i;
 
-	if (!options_parse(ctx, "pipelines", options, &argc, argv, 0, 0) ||
-	    !client_open(ctx, config, json, &client) ||
+	if (!options_parse(ctx, "pipelines", options, &argc, argv, 0, 0) || !client_open(ctx, config, json, &client) ||
 	    !get_items(ctx, &client, "/v1/pipelines", "", 1000, items))
 		return command_fail(ctx);
 	if (json) {
@@ -239,9 +225,7 @@ command_pipelines(struct ctx *ctx, struct config *config, int argc, char **argv)
 		return EXIT_SUCCEEDED;
 	}
 	json_array_foreach(items, i, pipeline)
-		(void)printf("%-24s %s\n",
-		    json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", "")),
-		    json_string_or(pipeline, "spec_version",
-			json_string_or(pipeline, "version", "")));
+		(void)printf("%-24s %s\n", json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", "")),
+		    json_string_or(pipeline, "spec_version", json_string_or(pipeline, "version", "")));
 	return EXIT_SUCCEEDED;
 }

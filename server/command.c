@@ -24,14 +24,13 @@ const struct command commands[] = {
     {"token", "[--sub S] [--scope \"…\"] [--ttl 1h]", "make a token; without --scope for everything", command_token},
     {"migrate", "", "bring the control database to this version's schema, as serve does at its start", command_migrate},
     {"psql", "[DATABASE] [psql arguments…]", "psql on the embedded cluster: loadstar, warehouse, <pipeline>_source",
-     command_psql},
+	command_psql},
     {"version", "", "the version of this program", command_version},
 };
 const size_t commands_count = LENGTH_OF(commands);
 
 const struct command_option command_options[] = {
-#define OPTION(command_, name_, value_, doc_) \
-	{.command = command_, .name = name_, .value = value_, .doc = doc_},
+#define OPTION(command_, name_, value_, doc_) {.command = command_, .name = name_, .value = value_, .doc = doc_},
 #include "server/command_options.def"
 #undef OPTION
 };
@@ -43,9 +42,10 @@ print_usage(FILE *out)
 	(void)fprintf(out, "usage: loadstar COMMAND [arguments]\n\ncommands:\n");
 	for (size_t i = 0; i < commands_count; i++)
 		(void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	(void)fprintf(out, "\nloadstar COMMAND --help: its options. loadstar settings: environment variables.\n"
-	                   "exit codes: 0 succeeded, 1 usage or cannot connect, 2 partial, 3 failed, 4 failed on quality, "
-	                   "5 cancelled\n");
+	(void)fprintf(out,
+	    "\nloadstar COMMAND --help: its options. loadstar settings: environment variables.\n"
+	    "exit codes: 0 succeeded, 1 usage or cannot connect, 2 partial, 3 failed, 4 failed on quality, "
+	    "5 cancelled\n");
 }
 
 static void
@@ -58,8 +58,9 @@ print_settings(void)
 		(void)printf("  %-26s --%s\n      %s (default: %s)\n", setting->variable, setting->flag, setting->doc,
 		    setting->default_text != NULL ? setting->default_text : "unset");
 	}
-	(void)printf("  LOADSTAR_CONNECTION_<NAME>\n      a named connection: postgresql://user:password@host/database\n"
-	             "A variable with _FILE at its end names a file that holds the value.\n");
+	(void)printf(
+	    "  LOADSTAR_CONNECTION_<NAME>\n      a named connection: postgresql://user:password@host/database\n"
+	    "A variable with _FILE at its end names a file that holds the value.\n");
 }
 
 static const struct command *
@@ -97,8 +98,8 @@ print_command(const struct command *command)
 		int width = 20 - (int)strlen(option->name) - 2;
 
 		if (strcmp(option->command, command->name) == 0)
-			(void)printf("  %s%s %-*s %s\n", dashes, option->name, width, option->value != NULL ? option->value : "",
-			    option->doc);
+			(void)printf("  %s%s %-*s %s\n", dashes, option->name, width,
+			    option->value != NULL ? option->value : "", option->doc);
 	}
 	(void)printf("Settings are flags too, such as --url and --token: see loadstar settings.\n");
 }

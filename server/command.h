@@ -7,7 +7,7 @@
 /* Exit codes of the contract. */
 enum {
 	EXIT_SUCCEEDED = 0,
-	EXIT_USAGE = 1,     /* also: cannot connect */
+	EXIT_USAGE = 1, /* also: cannot connect */
 	EXIT_PARTIAL = 2,
 	EXIT_FAILED = 3,
 	EXIT_QUALITY = 4,

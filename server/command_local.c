@@ -23,7 +23,8 @@ command_serve(struct ctx *ctx, struct config *config, int argc, char **argv)
 	bool check = argc == 1 && strcmp(argv[0], "--check") == 0;
 
 	if (argc > 0 && !check) {
-		(void)fail(ctx, FAIL_USAGE, "serve does not know %s; loadstar settings --help lists its flags", argv[0]);
+		(void)fail(ctx, FAIL_USAGE, "serve does not know %s; loadstar settings --help lists its flags",
+		    argv[0]);
 		return command_fail(ctx);
 	}
 	return serve_run(ctx, config, check);
@@ -44,8 +45,8 @@ int
 command_token(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
 	const char *subject = "admin", *scope = NULL, *ttl = "1h";
-	const struct option options[] = {
-	    {"sub", OPTION_TEXT, &subject}, {"scope", OPTION_TEXT, &scope}, {"ttl", OPTION_TEXT, &ttl}, {0}};
+	const struct option options[] = {{"sub", OPTION_TEXT, &subject}, {"scope", OPTION_TEXT, &scope},
+	    {"ttl", OPTION_TEXT, &ttl}, {0}};
 	struct secret secret = config->jwt_secret;
 	int64_t ttl_ms;
 	struct home home;
@@ -123,7 +124,8 @@ check_all(struct ctx *ctx, const char *folder)
 		pipelines++;
 		ok = check_folder(ctx, path) && ok;
 	}
-	return pipelines > 0 ? ok : fail(ctx, FAIL_USAGE, "there is no pipeline.yaml in %s or the folders in it", folder);
+	return pipelines > 0 ? ok
+			     : fail(ctx, FAIL_USAGE, "there is no pipeline.yaml in %s or the folders in it", folder);
 }
 
 int
@@ -138,7 +140,8 @@ command_check(struct ctx *ctx, struct config *config, int argc, char **argv)
 		return command_fail(ctx);
 	}
 	folder = argv[0];
-	ok = file_exists(ctx_printf(ctx, "%s/pipeline.yaml", folder)) ? check_folder(ctx, folder) : check_all(ctx, folder);
+	ok = file_exists(ctx_printf(ctx, "%s/pipeline.yaml", folder)) ? check_folder(ctx, folder)
+								      : check_all(ctx, folder);
 	if (!ok && ctx_failure(ctx)->code != FAIL_SPEC_INVALID)
 		return command_fail(ctx);
 	return ok ? EXIT_SUCCEEDED : EXIT_USAGE;

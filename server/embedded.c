@@ -21,8 +21,8 @@
 
 enum { START_TIMEOUT_MS = 60000, STOP_TIMEOUT_MS = 60000, TICK_MS = 50 };
 
-static const char *const version_folders[] = {
-    "/usr/lib/postgresql/17/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/15/bin"};
+static const char *const version_folders[] = {"/usr/lib/postgresql/17/bin", "/usr/lib/postgresql/16/bin",
+    "/usr/lib/postgresql/15/bin"};
 
 /* The folder of the server programs: of the data's version when there are data, else the newest. */
 static bool
@@ -45,7 +45,8 @@ find_programs(struct ctx *ctx, const struct home *home, const char **folder)
 	}
 	return fail(ctx, FAIL_CONFIG_INVALID,
 	    "no PostgreSQL server programs (version %s) under /usr/lib/postgresql: install postgresql, or set "
-	    "LOADSTAR_DATABASE_URL", version != NULL ? version : "15 or later");
+	    "LOADSTAR_DATABASE_URL",
+	    version != NULL ? version : "15 or later");
 }
 
 /* In the child: another session, another user, the log as output, nothing else open. */
@@ -94,8 +95,9 @@ spawn(struct ctx *ctx, const struct home *home, char *const *argv, pid_t *child)
 static bool
 init_cluster(struct ctx *ctx, const struct home *home, const char *folder)
 {
-	char *argv[] = {ctx_printf(ctx, "%s/initdb", folder), "--pgdata", ctx_strdup(ctx, home->data), "--username=loadstar",
-	    "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-instructions", NULL};
+	char *argv[] = {ctx_printf(ctx, "%s/initdb", folder), "--pgdata", ctx_strdup(ctx, home->data),
+	    "--username=loadstar", "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C",
+	    "--no-instructions", NULL};
 	int status = 1;
 	pid_t child;
 
@@ -163,9 +165,9 @@ bool
 embedded_start(struct ctx *ctx, const struct home *home, struct embedded *embedded)
 {
 	const char *folder;
-	char *argv[] = {NULL, "-D", ctx_strdup(ctx, home->data), "-k", ctx_strdup(ctx, home->socket), "-c", "listen_addresses=", "-c",
-	    "max_connections=200", "-c", "shared_buffers=128MB", "-c", "max_wal_size=2GB", "-c", "wal_compression=on", "-c",
-	    "jit=off", NULL};
+	char *argv[] = {NULL, "-D", ctx_strdup(ctx, home->data), "-k", ctx_strdup(ctx, home->socket), "-c",
+	    "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "max_wal_size=2GB",
+	    "-c", "wal_compression=on", "-c", "jit=off", NULL};
 
 	*embedded = (struct embedded){.home = home};
 	if (!find_programs(ctx, home, &folder) || !init_cluster(ctx, home, folder))

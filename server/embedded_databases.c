@@ -80,8 +80,10 @@ make_sample(struct ctx *ctx, const struct home *home, const char *database, cons
 	if (pg_bool(&rows, 0, 0))
 		return true;
 	log_line(ctx, LOG_INFO, "generating a sample source", "database", database, NULL);
-	return file_list(tmp, folder, &names, &count) && pg_begin(tmp, pg) && load_sample(tmp, pg, folder, names, count) &&
-	       pg_run(tmp, pg, "CREATE SCHEMA loadstar_sample; CREATE TABLE loadstar_sample.loaded AS SELECT now() AS at") &&
+	return file_list(tmp, folder, &names, &count) && pg_begin(tmp, pg) &&
+	       load_sample(tmp, pg, folder, names, count) &&
+	       pg_run(tmp, pg,
+		   "CREATE SCHEMA loadstar_sample; CREATE TABLE loadstar_sample.loaded AS SELECT now() AS at") &&
 	       pg_commit(tmp, pg) && pg_run(tmp, pg, "ANALYZE");
 }
 

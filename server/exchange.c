@@ -11,8 +11,7 @@
 enum {
 	KEPT_FACTOR = 4, /* growing a text keeps its old blocks */
 	CTX_SPARE_BYTES = 1024 * 1024,
-	SWALLOW_FACTOR =
-	    8, /* of the limit: how much of a body that is too large is read to answer 413 */
+	SWALLOW_FACTOR = 8, /* of the limit: how much of a body that is too large is read to answer 413 */
 };
 
 static struct http_server *
@@ -22,11 +21,9 @@ server_of(const struct exchange *exchange)
 }
 
 static struct exchange *
-exchange_new(struct http_listener *listener, struct MHD_Connection *connection, const char *url,
-    const char *method)
+exchange_new(struct http_listener *listener, struct MHD_Connection *connection, const char *url, const char *method)
 {
-	struct ctx *ctx =
-	    ctx_new("request", KEPT_FACTOR * http_body_limit(listener->server) + CTX_SPARE_BYTES);
+	struct ctx *ctx = ctx_new("request", KEPT_FACTOR * http_body_limit(listener->server) + CTX_SPARE_BYTES);
 	struct exchange *exchange = ctx_alloc(ctx, sizeof(*exchange));
 
 	exchange->ctx = ctx;
@@ -50,8 +47,7 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 }
 
 void
-exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response,
-    const struct reply *reply)
+exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply)
 {
 	CTX_SCOPE(tmp, exchange->ctx);
 
@@ -73,8 +69,8 @@ void
 exchange_respond(struct exchange *exchange, const struct reply *reply)
 {
 	/* The library does not write to a body that it copies. */
-	exchange->response = MHD_create_response_from_buffer(reply->length,
-	    (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
+	exchange->response =
+	    MHD_create_response_from_buffer(reply->length, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
 	ASSERT(exchange->response != NULL);
 	exchange->status = reply->status;
 	exchange_add_headers(exchange, exchange->response, reply);
@@ -85,8 +81,7 @@ static void
 count(const struct exchange *exchange, bool with_time)
 {
 	char status[8];
-	double seconds =
-	    (double)(clock_monotonic_us() - exchange->started_us) / (double)CLOCK_SECOND_US;
+	double seconds = (double)(clock_monotonic_us() - exchange->started_us) / (double)CLOCK_SECOND_US;
 	enum http_method method;
 	bool known = http_method_find(exchange->method_name, &method);
 
@@ -100,8 +95,8 @@ count(const struct exchange *exchange, bool with_time)
 static enum MHD_Result
 send_response(struct exchange *exchange)
 {
-	enum MHD_Result queued = MHD_queue_response(exchange->connection,
-	    (unsigned)exchange->status, exchange->response);
+	enum MHD_Result queued =
+	    MHD_queue_response(exchange->connection, (unsigned)exchange->status, exchange->response);
 
 	MHD_destroy_response(exchange->response);
 	exchange->response = NULL;
@@ -144,8 +139,7 @@ dispatch(struct exchange *exchange)
 	size_t limit = http_body_limit(server_of(exchange));
 
 	if (exchange->body_received > limit) {
-		(void)fail(exchange->ctx, FAIL_PAYLOAD_TOO_LARGE, "a body may have %zu bytes",
-		    limit);
+		(void)fail(exchange->ctx, FAIL_PAYLOAD_TOO_LARGE, "a body may have %zu bytes", limit);
 		return refuse(exchange, &reply);
 	}
 	if (!http_may_suspend(server_of(exchange))) {
@@ -161,8 +155,8 @@ dispatch(struct exchange *exchange)
 }
 
 enum MHD_Result
-exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-    const char *version, const char *upload, size_t *upload_size, void **state)
+exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+    const char *upload, size_t *upload_size, void **state)
 {
 	struct exchange *exchange = *state;
 	struct reply reply = {0};
@@ -173,9 +167,7 @@ exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, c
 		return intake_check(exchange, &reply) ? MHD_YES : refuse(exchange, &reply);
 	}
 	switch (exchange->state) {
-	case EXCHANGE_RECEIVING:
-		return *upload_size > 0 ? receive(exchange, upload, upload_size)
-					: dispatch(exchange);
+	case EXCHANGE_RECEIVING: return *upload_size > 0 ? receive(exchange, upload, upload_size) : dispatch(exchange);
 	case EXCHANGE_READY: return send_response(exchange);
 	case EXCHANGE_ANSWERING:
 	case EXCHANGE_SENT: *upload_size = 0; break;
@@ -184,8 +176,7 @@ exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, c
 }
 
 void
-exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
-    enum MHD_RequestTerminationCode why)
+exchange_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
 {
 	struct exchange *exchange = *state;
 	struct http_listener *listener = cls;
@@ -215,8 +206,7 @@ hand_back(struct exchange *exchange)
 void
 exchange_answer_waiter(struct waiter *waiter, const struct board_page *page)
 {
-	struct exchange *exchange =
-	    (struct exchange *)(void *)((char *)waiter - offsetof(struct exchange, waiter));
+	struct exchange *exchange = (struct exchange *)(void *)((char *)waiter - offsetof(struct exchange, waiter));
 	struct reply reply = {
 	    .status = 304,
 	    .etag = waiter->etag,
@@ -240,8 +230,7 @@ exchange_answer_waiter(struct waiter *waiter, const struct board_page *page)
 static void
 stream_out(struct exchange *exchange, const struct reply *reply)
 {
-	exchange->response =
-	    streams_open(http_streams(server_of(exchange)), exchange->connection, reply);
+	exchange->response = streams_open(http_streams(server_of(exchange)), exchange->connection, reply);
 	exchange->status = reply->status;
 	exchange_add_headers(exchange, exchange->response, reply);
 	add_header(exchange->response, "X-Accel-Buffering", "no");
@@ -255,16 +244,14 @@ note(struct ctx *ctx, const struct exchange *exchange, const struct reply *reply
 	if (reply->status >= 500 && ctx_failure(ctx)->code != FAIL_DRAINING)
 		log_failure(ctx, "a request failed");
 	else
-		log_line(ctx, LOG_DEBUG, "request", "method", exchange->method_name, "path",
-		    exchange->path, "status", text_from_i64(ctx, reply->status), "request_id",
-		    exchange->request_id, NULL);
+		log_line(ctx, LOG_DEBUG, "request", "method", exchange->method_name, "path", exchange->path, "status",
+		    text_from_i64(ctx, reply->status), "request_id", exchange->request_id, NULL);
 }
 
 static bool
 is_admin_path(const char *path)
 {
-	return strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0 ||
-	       strcmp(path, "/metrics") == 0;
+	return strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0 || strcmp(path, "/metrics") == 0;
 }
 
 static void
@@ -276,8 +263,7 @@ ask_backend(struct ctx *ctx, struct exchange *exchange, struct reply *reply)
 	if (!intake_request(ctx, exchange, &request)) {
 		reply_problem(ctx, &request, reply);
 	} else if (exchange->listener->admin && !is_admin_path(request.path)) {
-		(void)fail(ctx, FAIL_NOT_FOUND,
-		    "this listener serves /healthz, /readyz and /metrics alone");
+		(void)fail(ctx, FAIL_NOT_FOUND, "this listener serves /healthz, /readyz and /metrics alone");
 		reply_problem(ctx, &request, reply);
 	} else {
 		http_server_backend(server)->answer(ctx, http_app(server), &request, reply);
@@ -295,8 +281,8 @@ carry_out(struct exchange *exchange, const struct reply *reply)
 		hand_back(exchange);
 		break;
 	case REPLY_WAIT:
-		waiters_add(http_waiters(server_of(exchange)), &exchange->waiter, reply->run_id,
-		    reply->etag, reply->wait_ms);
+		waiters_add(http_waiters(server_of(exchange)), &exchange->waiter, reply->run_id, reply->etag,
+		    reply->wait_ms);
 		break;
 	case REPLY_STREAM: stream_out(exchange, reply); break;
 	}
@@ -306,8 +292,8 @@ void
 exchange_run(struct handler_job *job)
 {
 	struct exchange *exchange = (struct exchange *)(void *)job;
-	struct ctx *ctx = ctx_new("request",
-	    0); /* sessions and memory go back before a slow client has read the answer */
+	struct ctx *ctx =
+	    ctx_new("request", 0); /* sessions and memory go back before a slow client has read the answer */
 	struct ctx_tags tags = {.trace_id = ctx_strdup(ctx, exchange->tags.trace_id)};
 	struct reply reply = {0};
 

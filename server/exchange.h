@@ -51,8 +51,8 @@ struct exchange {
 };
 
 /* libmicrohttpd's callbacks; cls is the listener. */
-enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
-    const char *method, const char *version, const char *upload, size_t *upload_size, void **state);
+enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+    const char *version, const char *upload, size_t *upload_size, void **state);
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
     enum MHD_RequestTerminationCode why);
 
@@ -64,15 +64,13 @@ void exchange_answer_waiter(struct waiter *waiter, const struct board_page *page
 void exchange_respond(struct exchange *exchange, const struct reply *reply);
 
 /* Headers every answer has. */
-void exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response,
-    const struct reply *reply);
+void exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply);
 
 /* What is wrong with a request head, before its body is read: a failure in exchange->ctx and what it allows. */
 bool intake_check(struct exchange *exchange, struct reply *reply) MUST_CHECK;
 
 /* The request as plain data: query and client decoded strictly. */
-bool intake_request(struct ctx *ctx, const struct exchange *exchange,
-    struct request *request) MUST_CHECK;
+bool intake_request(struct ctx *ctx, const struct exchange *exchange, struct request *request) MUST_CHECK;
 
 /* Request id and trace of the log lines: the client's where they are well-formed, else new ones. */
 void intake_tags(struct exchange *exchange);

@@ -11,8 +11,7 @@ struct handler_job {
 struct handler_pool;
 
 /* run is called once a job, on one of the threads. Lives in ctx. */
-struct handler_pool *handler_pool_start(struct ctx *ctx, int threads,
-    void (*run)(struct handler_job *job));
+struct handler_pool *handler_pool_start(struct ctx *ctx, int threads, void (*run)(struct handler_job *job));
 void handler_pool_push(struct handler_pool *pool, struct handler_job *job);
 
 /* Runs what is queued, joins. */

@@ -87,8 +87,8 @@ choose_path(struct ctx *ctx, struct home *home)
 	if (!file_make_folder(ctx, home->path, 0755))
 		return false;
 	return can_reach(home, home->path) ||
-	       fail(ctx, FAIL_CONFIG_INVALID, "user %s can reach neither %s nor %s: set LOADSTAR_HOME", home->user, real,
-	           home->path);
+	       fail(ctx, FAIL_CONFIG_INVALID, "user %s can reach neither %s nor %s: set LOADSTAR_HOME", home->user,
+		   real, home->path);
 }
 
 /* Made by us with mode 0700 for the cluster's user; anything else at that place is refused: it could be another user's trap. */
@@ -109,7 +109,8 @@ make_socket_folder(struct ctx *ctx, struct home *home)
 	}
 	if (lstat(home->socket, &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != home->uid ||
 	    (info.st_mode & 077) != 0)
-		return fail(ctx, FAIL_CONFLICT, "%s is not a private folder of the cluster's user: remove it", home->socket);
+		return fail(ctx, FAIL_CONFLICT, "%s is not a private folder of the cluster's user: remove it",
+		    home->socket);
 	return true;
 }
 
@@ -138,8 +139,7 @@ make_secret(struct ctx *ctx, const char *path, bool *created)
 	*created = link(fresh, path) == 0;
 	error = errno;
 	(void)unlink(fresh);
-	return *created || error == EEXIST ||
-	       fail(ctx, FAIL_IO, "cannot create %s: %s", path, strerrordesc_np(error));
+	return *created || error == EEXIST || fail(ctx, FAIL_IO, "cannot create %s: %s", path, strerrordesc_np(error));
 }
 
 bool

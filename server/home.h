@@ -13,13 +13,13 @@
 #include "base/config.h"
 
 struct home {
-	const char *path;       /* absolute, exists */
-	const char *asked;      /* LOADSTAR_HOME as given */
-	bool moved;             /* path is not what was asked for */
-	const char *data;       /* path/postgres */
-	const char *socket;     /* 0700, of the cluster's user */
-	const char *lock;       /* path/loadstar.lock */
-	const char *user;       /* name of the cluster's user; NULL: ours */
+	const char *path;   /* absolute, exists */
+	const char *asked;  /* LOADSTAR_HOME as given */
+	bool moved;         /* path is not what was asked for */
+	const char *data;   /* path/postgres */
+	const char *socket; /* 0700, of the cluster's user */
+	const char *lock;   /* path/loadstar.lock */
+	const char *user;   /* name of the cluster's user; NULL: ours */
 	uid_t uid;
 	gid_t gid;
 };
@@ -28,8 +28,8 @@ struct home {
 bool home_open(struct ctx *ctx, const struct config *config, struct home *home) MUST_CHECK;
 
 /* A secret of 64 hex digits in path/name, made once with mode 0600; created tells. */
-bool home_secret(struct ctx *ctx, const struct home *home, const char *name, struct secret *secret, bool *created)
-    MUST_CHECK;
+bool home_secret(struct ctx *ctx, const struct home *home, const char *name, struct secret *secret,
+    bool *created) MUST_CHECK;
 
 /* Takes the lock of the one service that may use this home, for the life of the process. FAIL_CONFLICT names the other's pid. */
 bool home_lock(struct ctx *ctx, const struct home *home) MUST_CHECK;

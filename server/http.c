@@ -130,8 +130,7 @@ find_page(struct ctx *ctx, void *arg, const char *run_id)
 }
 
 static bool
-read_lines(struct ctx *ctx, void *arg, const struct log_filter *filter, struct log_lines *lines,
-    bool *final)
+read_lines(struct ctx *ctx, void *arg, const struct log_filter *filter, struct log_lines *lines, bool *final)
 {
 	struct http_server *server = arg;
 
@@ -153,11 +152,9 @@ http_new_with(struct ctx *ctx, struct app *app, const struct http_backend *backe
 	ASSERT(pthread_condattr_init(&monotonic) == 0);
 	ASSERT(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
 	ASSERT(pthread_cond_init(&server->changed, &monotonic) == 0);
-	server->waiters = waiters_new(ctx, &(struct waiters_options){.page = find_page,
-					       .answer = exchange_answer_waiter,
-					       .arg = server});
-	server->streams =
-	    streams_new(ctx, &(struct streams_options){.lines = read_lines, .arg = server});
+	server->waiters = waiters_new(ctx,
+	    &(struct waiters_options){.page = find_page, .answer = exchange_answer_waiter, .arg = server});
+	server->streams = streams_new(ctx, &(struct streams_options){.lines = read_lines, .arg = server});
 	return server;
 }
 
@@ -202,8 +199,7 @@ library_panic(void *cls, const char *file, unsigned line, const char *reason)
 static struct MHD_Daemon *
 start_daemon(struct http_listener *listener, int fd, unsigned threads, unsigned connections)
 {
-	unsigned flags =
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem pool[] = {
 	    {MHD_OPTION_THREAD_POOL_SIZE, threads, NULL},
 	    {MHD_OPTION_END, 0, NULL},
@@ -211,13 +207,11 @@ start_daemon(struct http_listener *listener, int fd, unsigned threads, unsigned 
 
 	if (threads < 2)
 		pool[0].option = MHD_OPTION_END;
-	return MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, listener,
-	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL,
-	    MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, listener, MHD_OPTION_CONNECTION_LIMIT,
-	    connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT_BYTES,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, pool,
-	    MHD_OPTION_END);
+	return MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, listener, MHD_OPTION_EXTERNAL_LOGGER,
+	    log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, listener,
+	    MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT_BYTES,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 }
 
 struct listener_needs {
@@ -233,14 +227,13 @@ start_listener(struct ctx *ctx, struct http_listener *listener, const struct lis
 
 	if (!listen_open(ctx, needs->variable, needs->address, &fd, &listener->url))
 		return false;
-	listener->pool =
-	    handler_pool_start(listener->server->ctx, needs->handler_threads, exchange_run);
+	listener->pool = handler_pool_start(listener->server->ctx, needs->handler_threads, exchange_run);
 	listener->daemon = start_daemon(listener, fd, needs->daemon_threads, needs->connections);
 	if (listener->daemon != NULL)
 		return true;
 	(void)close(fd);
-	return fail(ctx, FAIL_CONFIG_INVALID, "%s: the HTTP library does not start on %s",
-	    needs->variable, needs->address);
+	return fail(ctx, FAIL_CONFIG_INVALID, "%s: the HTTP library does not start on %s", needs->variable,
+	    needs->address);
 }
 
 /* At least one, and what libmicrohttpd can share among its threads. */
@@ -339,9 +332,7 @@ stop_listener(struct http_listener *listener)
 		(void)close(listener->quiesced_fd);
 	if (listener->pool != NULL)
 		handler_pool_stop(listener->pool);
-	*listener = (struct http_listener){.server = listener->server,
-	    .quiesced_fd = -1,
-	    .admin = listener->admin};
+	*listener = (struct http_listener){.server = listener->server, .quiesced_fd = -1, .admin = listener->admin};
 }
 
 void

@@ -17,20 +17,18 @@ struct http_server;
 
 /* What the server asks of the rest. http_backend is the real one; tests have another. */
 struct http_backend {
-	void (*answer)(struct ctx *ctx, struct app *app, struct request *request,
-	    struct reply *reply);
+	void (*answer)(struct ctx *ctx, struct app *app, struct request *request, struct reply *reply);
 	/* The run's picture without asking a database, by ctx; NULL: not known now. */
 	const struct board_page *(*page)(struct ctx *ctx, struct app *app, const char *run_id);
 	/* A page of log lines. final: the run was finished before they were read. */
-	bool (*lines)(struct ctx *ctx, struct app *app, const struct log_filter *filter,
-	    struct log_lines *lines, bool *final);
+	bool (*lines)(struct ctx *ctx, struct app *app, const struct log_filter *filter, struct log_lines *lines,
+	    bool *final);
 };
 extern const struct http_backend http_backend;
 
 /* The server, not listening yet. Lives in ctx, which must outlive every caller of http_run_changed. */
 struct http_server *http_new(struct ctx *ctx, struct app *app);
-struct http_server *http_new_with(struct ctx *ctx, struct app *app,
-    const struct http_backend *backend);
+struct http_server *http_new_with(struct ctx *ctx, struct app *app, const struct http_backend *backend);
 
 /* Binds and serves. FAIL_CONFIG_INVALID names the address that cannot be had. */
 bool http_start(struct ctx *ctx, struct http_server *server) MUST_CHECK;

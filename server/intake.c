@@ -18,8 +18,8 @@
 enum { REQUEST_ID_LIMIT = 64 };
 
 /* Headers that two parties must not read differently. */
-static const char *const single[] = {"Content-Length", "Transfer-Encoding", "Host", "Authorization",
-    "Content-Type", "Idempotency-Key"};
+static const char *const single[] = {"Content-Length", "Transfer-Encoding", "Host", "Authorization", "Content-Type",
+    "Idempotency-Key"};
 
 struct head {
 	struct exchange *exchange;
@@ -50,8 +50,8 @@ is_field_text(const char *s, size_t length)
 }
 
 static enum MHD_Result
-check_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_size,
-    const char *value, size_t value_size)
+check_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value,
+    size_t value_size)
 {
 	struct head *head = arg;
 	struct ctx *ctx = head->exchange->ctx;
@@ -75,8 +75,7 @@ check_framing(struct ctx *ctx, const struct head *head, size_t limit)
 	int64_t length;
 
 	if (head->length != NULL && head->coding != NULL)
-		return fail(ctx, FAIL_BAD_REQUEST,
-		    "both Content-Length and Transfer-Encoding are given");
+		return fail(ctx, FAIL_BAD_REQUEST, "both Content-Length and Transfer-Encoding are given");
 	if (head->coding != NULL && strcasecmp(head->coding, "chunked") != 0)
 		return fail(ctx, FAIL_NOT_IMPLEMENTED, "the only transfer coding is chunked");
 	if (head->length == NULL)
@@ -113,8 +112,7 @@ intake_check(struct exchange *exchange, struct reply *reply)
 	struct ctx *ctx = exchange->ctx;
 	bool asterisk = strcmp(exchange->path, "*") == 0;
 
-	(void)MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, check_header,
-	    &head);
+	(void)MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, check_header, &head);
 	if (!head.ok || !check_framing(ctx, &head, http_body_limit(exchange->listener->server)))
 		return false;
 	if (!uri_path_is_sane(exchange->path) && !asterisk)
@@ -181,19 +179,16 @@ collect(struct ctx *ctx, struct MHD_Connection *connection, enum MHD_ValueKind k
 static const char *
 client_address(struct ctx *ctx, struct MHD_Connection *connection)
 {
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	char text[INET6_ADDRSTRLEN] = "";
 
 	if (info == NULL || info->client_addr == NULL)
 		return "";
 	if (info->client_addr->sa_family == AF_INET)
-		(void)inet_ntop(AF_INET,
-		    &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text,
+		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text,
 		    sizeof(text));
 	else if (info->client_addr->sa_family == AF_INET6)
-		(void)inet_ntop(AF_INET6,
-		    &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr,
+		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr,
 		    text, sizeof(text));
 	return ctx_strdup(ctx, text);
 }
@@ -241,22 +236,19 @@ is_request_id(const char *s)
 	size_t length = s != NULL ? strlen(s) : 0;
 
 	return length > 0 && length <= REQUEST_ID_LIMIT &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		   length;
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
 }
 
 void
 intake_tags(struct exchange *exchange)
 {
-	const char *id =
-	    MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "X-Request-Id");
-	const char *parent =
-	    MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "traceparent");
+	const char *id = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "X-Request-Id");
+	const char *parent = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "traceparent");
 	const char *fresh = uuid_make(exchange->ctx);
 
 	exchange->request_id = is_request_id(id) ? ctx_strdup(exchange->ctx, id) : fresh;
 	exchange->tags.trace_id = trace_of(exchange->ctx, parent);
 	if (exchange->tags.trace_id == NULL) /* a UUID without its dashes is a trace id */
-		exchange->tags.trace_id = ctx_printf(exchange->ctx, "%.8s%.4s%.4s%.4s%.12s", fresh,
-		    fresh + 9, fresh + 14, fresh + 19, fresh + 24);
+		exchange->tags.trace_id = ctx_printf(exchange->ctx, "%.8s%.4s%.4s%.4s%.12s", fresh, fresh + 9,
+		    fresh + 14, fresh + 19, fresh + 24);
 }

@@ -57,34 +57,30 @@ port_of(int fd)
 
 	if (getsockname(fd, &address.any, &length) != 0)
 		return 0;
-	return ntohs(
-	    address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 bool
 listen_open(struct ctx *ctx, const char *variable, const char *address, int *fd, const char **url)
 {
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-	    .ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	char *host, *port;
 	int reason;
 
 	if (!split(ctx, address, &host, &port))
-		return fail(ctx, FAIL_CONFIG_INVALID, "%s is %s, but must be address:port",
-		    variable, address);
+		return fail(ctx, FAIL_CONFIG_INVALID, "%s is %s, but must be address:port", variable, address);
 	reason = getaddrinfo(host, port, &hints, &found);
 	if (reason != 0)
-		return fail(ctx, FAIL_CONFIG_INVALID, "%s is %s: %s", variable, address,
-		    gai_strerror(reason));
+		return fail(ctx, FAIL_CONFIG_INVALID, "%s is %s: %s", variable, address, gai_strerror(reason));
 	*fd = -1;
 	for (const struct addrinfo *info = found; info != NULL && *fd < 0; info = info->ai_next)
 		*fd = open_socket(info);
 	reason = errno;
 	freeaddrinfo(found);
 	if (*fd < 0)
-		return fail(ctx, FAIL_CONFIG_INVALID, "%s: cannot listen on %s: %s", variable,
-		    address, strerrordesc_np(reason));
+		return fail(ctx, FAIL_CONFIG_INVALID, "%s: cannot listen on %s: %s", variable, address,
+		    strerrordesc_np(reason));
 	*url = strchr(host, ':') != NULL ? ctx_printf(ctx, "http://[%s]:%d", host, port_of(*fd))
 					 : ctx_printf(ctx, "http://%s:%d", host, port_of(*fd));
 	return true;

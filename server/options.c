@@ -54,19 +54,13 @@ static bool
 assign(struct ctx *ctx, const struct option *option, const char *value)
 {
 	switch (option->type) {
-	case OPTION_TEXT:
-		*(const char **)option->value = value;
-		return true;
-	case OPTION_FLAG:
-		*(bool *)option->value = true;
-		return true;
+	case OPTION_TEXT: *(const char **)option->value = value; return true;
+	case OPTION_FLAG: *(bool *)option->value = true; return true;
 	case OPTION_COUNT:
 		return text_to_i64(value, option->value) ||
 		       fail(ctx, FAIL_USAGE, "--%s is %s, but must be a whole number", option->name, value);
-	case OPTION_PAIR:
-		return add_pair(ctx, option->value, option->name, value);
-	case OPTION_LIST:
-		return add_list(ctx, option->value, value);
+	case OPTION_PAIR: return add_pair(ctx, option->value, option->name, value);
+	case OPTION_LIST: return add_list(ctx, option->value, value);
 	}
 	return false;
 }

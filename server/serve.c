@@ -56,8 +56,8 @@ check_settings(struct ctx *ctx, const struct config *config)
 	enum log_level level;
 
 	if (!log_level_parse(config->log_level, &level))
-		return fail(ctx, FAIL_CONFIG_INVALID, "LOADSTAR_LOG_LEVEL is %s, but must be debug, info, warn or error",
-		    config->log_level);
+		return fail(ctx, FAIL_CONFIG_INVALID,
+		    "LOADSTAR_LOG_LEVEL is %s, but must be debug, info, warn or error", config->log_level);
 	log_set_level(level);
 	if (text_equal(config->auth, "none") && !loopback)
 		return fail(ctx, FAIL_CONFIG_INVALID, "LOADSTAR_AUTH=none needs a loopback LOADSTAR_LISTEN, not %s",
@@ -110,8 +110,8 @@ prepare_control(struct ctx *ctx, struct service *service)
 	    !catalog_apply_folder(tmp, app->catalog, db, service->config->pipelines, &pipelines))
 		return false;
 	app->control_id = ctx_strdup(ctx, control_id);
-	log_line(ctx, LOG_INFO, "control database ready", "migrations_applied", text_from_i64(tmp, applied), "pipelines",
-	    text_from_i64(tmp, (int64_t)pipelines), NULL);
+	log_line(ctx, LOG_INFO, "control database ready", "migrations_applied", text_from_i64(tmp, applied),
+	    "pipelines", text_from_i64(tmp, (int64_t)pipelines), NULL);
 	return true;
 }
 
@@ -142,10 +142,14 @@ start_parts(struct ctx *ctx, struct service *service)
 	service->http = http_new(ctx, app);
 	app->board = board_start(app->control, http_run_changed, service->http);
 	return engine_start(ctx,
-	           &(struct engine_options){.config = config, .pool = app->control, .catalog = app->catalog,
-	               .boot_id = service->boot_id, .control_id = app->control_id, .epoch = app->epoch,
-	               .workers = worker_count(config)},
-	           &service->engine) &&
+		   &(struct engine_options){.config = config,
+		       .pool = app->control,
+		       .catalog = app->catalog,
+		       .boot_id = service->boot_id,
+		       .control_id = app->control_id,
+		       .epoch = app->epoch,
+		       .workers = worker_count(config)},
+		   &service->engine) &&
 	       http_start(ctx, service->http);
 }
 

@@ -32,8 +32,7 @@ append(struct stream_buffer *buffer, const char *s, size_t length)
 }
 
 bool
-stream_buffer_add(struct stream_buffer *buffer, const char *head, const char *body,
-    const char *tail)
+stream_buffer_add(struct stream_buffer *buffer, const char *head, const char *body, const char *tail)
 {
 	size_t sizes[] = {strlen(head), strlen(body), strlen(tail)};
 	size_t needed = buffer->length + sizes[0] + sizes[1] + sizes[2];

@@ -14,8 +14,7 @@ struct stream_buffer {
 };
 
 /* Adds all three texts or, when they would cross the limit, none. An empty buffer takes anything. */
-bool stream_buffer_add(struct stream_buffer *buffer, const char *head, const char *body,
-    const char *tail);
+bool stream_buffer_add(struct stream_buffer *buffer, const char *head, const char *body, const char *tail);
 
 /* Moves up to most bytes out; how many. */
 size_t stream_buffer_take(struct stream_buffer *buffer, char *bytes, size_t most);

@@ -141,10 +141,8 @@ static void
 set_place(struct place *place, const struct reply *reply)
 {
 	(void)snprintf(place->run_id, sizeof(place->run_id), "%s", reply->run_id);
-	(void)snprintf(place->step_id, sizeof(place->step_id), "%s",
-	    reply->step_id != NULL ? reply->step_id : "");
-	(void)snprintf(place->level, sizeof(place->level), "%s",
-	    reply->level != NULL ? reply->level : "");
+	(void)snprintf(place->step_id, sizeof(place->step_id), "%s", reply->step_id != NULL ? reply->step_id : "");
+	(void)snprintf(place->level, sizeof(place->level), "%s", reply->level != NULL ? reply->level : "");
 	place->after = reply->after;
 }
 
@@ -160,8 +158,7 @@ streams_open(struct streams *streams, struct MHD_Connection *connection, const s
 	stream->format = reply->format;
 	set_place(&stream->place, reply);
 	stream->filled_us = clock_monotonic_us();
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream,
-	    stream, close_stream);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, close_stream);
 	ASSERT(response != NULL);
 	pthread_mutex_lock(&streams->lock);
 	stream->behind = true;
@@ -198,8 +195,7 @@ next_to_fill(const struct streams *streams)
 {
 	struct stream *stream = streams->first;
 
-	while (stream != NULL &&
-	       (!stream->behind || stream->ended || !stream_buffer_has_room(&stream->buffer)))
+	while (stream != NULL && (!stream->behind || stream->ended || !stream_buffer_has_room(&stream->buffer)))
 		stream = stream->next;
 	return stream;
 }
@@ -207,10 +203,8 @@ next_to_fill(const struct streams *streams)
 static bool
 stands_at(const struct stream *stream, const struct place *place)
 {
-	return stream->place.after == place->after &&
-	       strcmp(stream->place.run_id, place->run_id) == 0 &&
-	       strcmp(stream->place.step_id, place->step_id) == 0 &&
-	       strcmp(stream->place.level, place->level) == 0;
+	return stream->place.after == place->after && strcmp(stream->place.run_id, place->run_id) == 0 &&
+	       strcmp(stream->place.step_id, place->step_id) == 0 && strcmp(stream->place.level, place->level) == 0;
 }
 
 static void
@@ -222,8 +216,7 @@ set_behind(struct streams *streams, const struct place *place, bool behind)
 }
 
 static bool
-fetch(struct streams *streams, struct ctx *ctx, const struct place *place, struct log_lines *lines,
-    bool *final)
+fetch(struct streams *streams, struct ctx *ctx, const struct place *place, struct log_lines *lines, bool *final)
 {
 	struct log_filter filter = {
 	    .run_id = place->run_id,
@@ -249,8 +242,7 @@ fill(struct stream *stream, const struct log_lines *lines, bool final)
 	if (taken < lines->count || lines->more) {
 		stream->behind = true;
 	} else if (final) {
-		stream->ended = stream->format != STREAM_SSE ||
-				append(stream, "event: end\n", "data: {}", "\n\n");
+		stream->ended = stream->format != STREAM_SSE || append(stream, "event: end\n", "data: {}", "\n\n");
 		stream->behind = !stream->ended;
 	}
 	resume(stream);
@@ -285,8 +277,7 @@ tick(struct streams *streams)
 	for (struct stream *s = streams->first; s != NULL; s = s->next) {
 		s->behind = !s->ended;
 		if (s->buffer.length == 0 && !s->ended && now_us - s->filled_us >= KEEPALIVE_US)
-			(void)append(s, s->format == STREAM_SSE ? ":" : "",
-			    s->format == STREAM_SSE ? "\n" : "", "\n");
+			(void)append(s, s->format == STREAM_SSE ? ":" : "", s->format == STREAM_SSE ? "\n" : "", "\n");
 		resume(s);
 	}
 }
@@ -301,8 +292,7 @@ run_pump(void *arg)
 	pthread_mutex_lock(&streams->lock);
 	while (!streams->stopping) {
 		struct stream *stream = asks ? next_to_fill(streams) : NULL;
-		struct timespec until = {tick_us / CLOCK_SECOND_US,
-		    tick_us % CLOCK_SECOND_US * 1000};
+		struct timespec until = {tick_us / CLOCK_SECOND_US, tick_us % CLOCK_SECOND_US * 1000};
 
 		if (clock_monotonic_us() >= tick_us) {
 			tick(streams);

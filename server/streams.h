@@ -14,8 +14,8 @@
 #include "sql/log_store.h"
 
 struct streams_options {
-	bool (*lines)(struct ctx *ctx, void *arg, const struct log_filter *filter,
-	    struct log_lines *lines, bool *final);
+	bool (
+	    *lines)(struct ctx *ctx, void *arg, const struct log_filter *filter, struct log_lines *lines, bool *final);
 	void *arg;
 };
 

@@ -59,8 +59,7 @@ insert(struct waiters *waiters, struct waiter *waiter)
 }
 
 void
-waiters_add(struct waiters *waiters, struct waiter *waiter, const char *run_id, const char *etag,
-    int64_t wait_ms)
+waiters_add(struct waiters *waiters, struct waiter *waiter, const char *run_id, const char *etag, int64_t wait_ms)
 {
 	(void)snprintf(waiter->run_id, sizeof(waiter->run_id), "%s", run_id);
 	(void)snprintf(waiter->etag, sizeof(waiter->etag), "%s", etag);
@@ -101,8 +100,7 @@ take_due(struct waiters *waiters, int64_t now_us)
 		while (*link != NULL) {
 			struct waiter *waiter = *link;
 
-			if (!waiter->changed && !waiters->draining &&
-			    waiter->deadline_us > now_us) {
+			if (!waiter->changed && !waiters->draining && waiter->deadline_us > now_us) {
 				link = &waiter->next;
 				continue;
 			}
@@ -134,8 +132,7 @@ wait_for_work(struct waiters *waiters)
 
 /* Answers a waiter whose run differs or whose time is over; false: it goes on waiting. */
 static bool
-settle(struct waiters *waiters, struct waiter *waiter, const struct board_page *page,
-    int64_t now_us, bool draining)
+settle(struct waiters *waiters, struct waiter *waiter, const struct board_page *page, int64_t now_us, bool draining)
 {
 	if (page != NULL && strcmp(page->etag, waiter->etag) != 0)
 		waiters->options.answer(waiter, page);

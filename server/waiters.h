@@ -20,10 +20,8 @@ struct waiter {
 };
 
 struct waiters_options {
-	const struct board_page *(
-	    *page)(struct ctx *ctx, void *arg, const char *run_id); /* NULL: not known now */
-	void (*answer)(struct waiter *waiter,
-	    const struct board_page *page); /* NULL: nothing changed */
+	const struct board_page *(*page)(struct ctx *ctx, void *arg, const char *run_id); /* NULL: not known now */
+	void (*answer)(struct waiter *waiter, const struct board_page *page);             /* NULL: nothing changed */
 	void *arg;
 };
 
@@ -34,8 +32,7 @@ struct waiters *waiters_new(struct ctx *ctx, const struct waiters_options *optio
 void waiters_start(struct waiters *waiters);
 
 /* From now on the waiter belongs to waiters, which answers it exactly once; at once when they are stopping. */
-void waiters_add(struct waiters *waiters, struct waiter *waiter, const char *run_id,
-    const char *etag, int64_t wait_ms);
+void waiters_add(struct waiters *waiters, struct waiter *waiter, const char *run_id, const char *etag, int64_t wait_ms);
 
 /* Any thread; does not block. */
 void waiters_changed(struct waiters *waiters, const char *run_id);

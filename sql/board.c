@@ -60,16 +60,14 @@ board_etag(char etag[48], const char *run_id, int64_t version)
 			id[n++] = *run_id;
 	id[n] = '\0';
 	/* 12 hexadecimal digits: 2^48 changes of one run. */
-	(void)snprintf(etag, 48, "\"%s-%llx\"", id,
-	    (unsigned long long)version & 0xffffffffffffULL);
+	(void)snprintf(etag, 48, "\"%s-%llx\"", id, (unsigned long long)version & 0xffffffffffffULL);
 }
 
 /* A page in one block: the struct, then its texts. */
 static struct board_page *
 page_new(const struct run *run, const char *body)
 {
-	size_t id = strlen(run->id) + 1, pipeline = strlen(run->pipeline) + 1,
-	       length = strlen(body);
+	size_t id = strlen(run->id) + 1, pipeline = strlen(run->pipeline) + 1, length = strlen(body);
 	struct board_page *page = shared_new(sizeof(*page) + id + pipeline + length + 1);
 	char *texts = (char *)(page + 1);
 
@@ -158,8 +156,7 @@ put(struct board *board, struct board_page *page, int64_t version)
 }
 
 void
-board_put_run(struct ctx *ctx, struct board *board, const struct run *run, int64_t generation,
-    struct board_page **page)
+board_put_run(struct ctx *ctx, struct board *board, const struct run *run, int64_t generation, struct board_page **page)
 {
 	CTX_SCOPE(tmp, ctx);
 	struct board_page *mine = page_new(run, json_text(tmp, run_to_json(tmp, run)));
@@ -181,8 +178,8 @@ board_put_run(struct ctx *ctx, struct board *board, const struct run *run, int64
 }
 
 bool
-board_read(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id,
-    int64_t generation, struct board_page **page, bool *found)
+board_read(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id, int64_t generation,
+    struct board_page **page, bool *found)
 {
 	CTX_SCOPE(tmp, ctx);
 	struct run run;
@@ -259,8 +256,8 @@ board_take(struct ctx *ctx, struct board *board, const char *run_id)
 }
 
 bool
-board_load(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id,
-    const struct board_page **page, bool *found)
+board_load(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id, const struct board_page **page,
+    bool *found)
 {
 	struct board_page *held = NULL;
 

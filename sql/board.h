@@ -20,8 +20,8 @@ struct board_page {
 	const char *pipeline;
 	const char *body; /* JSON */
 	size_t length;
-	char etag[48];    /* with its quotes */
-	bool final;       /* the run is finished */
+	char etag[48]; /* with its quotes */
+	bool final;    /* the run is finished */
 };
 
 /* Called from the tail's thread, outside the board's lock, after a run changed or gained log lines. Must not block. */
@@ -34,8 +34,8 @@ void board_stop(struct board *board); /* joins the thread and frees */
 const struct board_page *board_take(struct ctx *ctx, struct board *board, const char *run_id);
 
 /* Reads the run from the database and puts it on the board unless the board knows a newer one. found false: no such run. */
-bool board_load(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id,
-    const struct board_page **page, bool *found) MUST_CHECK;
+bool board_load(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id, const struct board_page **page,
+    bool *found) MUST_CHECK;
 
 /* The etag text for a run's version, e.g. "\"<id>-<version>\"" shortened: the one place that makes it. */
 void board_etag(char etag[48], const char *run_id, int64_t version);

@@ -36,8 +36,8 @@ int64_t board_generation(struct board *board);
 /* Reads a run and puts it on the board of that generation, unless the board knows a newer version
  * or was emptied since. *page: the newer of the two, with a reference for the caller; page may be
  * NULL. A run that is gone leaves the board. */
-bool board_read(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id,
-    int64_t generation, struct board_page **page, bool *found) MUST_CHECK;
+bool board_read(struct ctx *ctx, struct board *board, struct pg *db, const char *run_id, int64_t generation,
+    struct board_page **page, bool *found) MUST_CHECK;
 
 struct run;
 void board_put_run(struct ctx *ctx, struct board *board, const struct run *run, int64_t generation,

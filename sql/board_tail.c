@@ -120,8 +120,7 @@ apply(struct ctx *ctx, struct tail *tail, struct touches *touches)
 		changed = changed || touch->changed;
 		if (i + 1 < touches->count && strcmp(touch->run_id, touch[1].run_id) == 0)
 			continue;
-		if (changed &&
-		    !board_read(ctx, board, tail->db, touch->run_id, generation, NULL, &found))
+		if (changed && !board_read(ctx, board, tail->db, touch->run_id, generation, NULL, &found))
 			return false;
 		tell(board, touch->run_id);
 		changed = false;
@@ -164,8 +163,7 @@ ask_for_holes(struct ctx *ctx, struct tail *tail)
 	if (!sql_run(ctx, tail->db, SQL_BOARD_HOLES, PG_PARAMS(hole_ids(ctx, tail)), &rows))
 		return false;
 	for (size_t i = 0; i < tail->hole_count; i++)
-		if (now_us - tail->holes[i].missed_us < HOLE_LIFE_US &&
-		    !has_appeared(&rows, tail->holes[i].id))
+		if (now_us - tail->holes[i].missed_us < HOLE_LIFE_US && !has_appeared(&rows, tail->holes[i].id))
 			tail->holes[kept++] = tail->holes[i];
 	tail->hole_count = kept;
 	add_touches(ctx, &rows, &touches);

@@ -29,8 +29,7 @@ change_begin(struct ctx *ctx, struct pg *db, const char *run_id, struct change *
 }
 
 void
-change_log(struct change *change, enum log_level level, const char *step_id, const char *message,
-    json_t *fields)
+change_log(struct change *change, enum log_level level, const char *step_id, const char *message, json_t *fields)
 {
 	if (change->line_count == change->line_capacity) {
 		size_t capacity = change->line_capacity == 0 ? 8 : change->line_capacity * 2;
@@ -41,10 +40,8 @@ change_log(struct change *change, enum log_level level, const char *step_id, con
 		change->lines = lines;
 		change->line_capacity = capacity;
 	}
-	change->lines[change->line_count++] = (struct log_entry){.level = level,
-	    .step_id = step_id,
-	    .message = message,
-	    .fields = fields};
+	change->lines[change->line_count++] =
+	    (struct log_entry){.level = level, .step_id = step_id, .message = message, .fields = fields};
 }
 
 void
@@ -65,12 +62,11 @@ write_run(struct change *change)
 
 	if (!sql_run(ctx, change->db, SQL_RUN_CHANGE,
 		PG_PARAMS(run->id, run_status_name(run->status), text_from_i64(ctx, run->attempt),
-		    text_from_i64(ctx, run->wave), run->spec_version,
-		    run_row_time(ctx, run->deadline_us), text_from_i64(ctx, run->steps_total),
-		    text_from_i64(ctx, run->steps_done), text_from_i64(ctx, run->rows_read),
-		    text_from_i64(ctx, run->rows_written), text_from_i64(ctx, run->rows_rejected),
-		    text_from_i64(ctx, run->bytes_read), run_row_json(ctx, run->error),
-		    change->step_id, change->step_id == NULL ? "run" : "step",
+		    text_from_i64(ctx, run->wave), run->spec_version, run_row_time(ctx, run->deadline_us),
+		    text_from_i64(ctx, run->steps_total), text_from_i64(ctx, run->steps_done),
+		    text_from_i64(ctx, run->rows_read), text_from_i64(ctx, run->rows_written),
+		    text_from_i64(ctx, run->rows_rejected), text_from_i64(ctx, run->bytes_read),
+		    run_row_json(ctx, run->error), change->step_id, change->step_id == NULL ? "run" : "step",
 		    text_from_bool(change->work)),
 		&rows))
 		return false;
@@ -85,8 +81,7 @@ write_lines(struct change *change)
 
 	for (size_t i = 0; i < change->line_count; i++)
 		run_ids[i] = change->run.id;
-	return log_write_runs(change->ctx, change->db, run_ids, change->lines, change->line_count,
-	    false);
+	return log_write_runs(change->ctx, change->db, run_ids, change->lines, change->line_count, false);
 }
 
 bool
@@ -116,8 +111,7 @@ skip_rest(struct change *change)
 		return true;
 	change->run.steps_done += rows.count;
 	change_log(change, LOG_WARN, NULL,
-	    ctx_printf(change->ctx, "%d steps skipped: a step that must not fail did", rows.count),
-	    NULL);
+	    ctx_printf(change->ctx, "%d steps skipped: a step that must not fail did", rows.count), NULL);
 	return true;
 }
 
@@ -158,8 +152,7 @@ change_settle(struct change *change, bool stop)
 
 	if (stop && run->status != RUN_CANCELLING && !skip_rest(change))
 		return false;
-	if (!sql_run(ctx, change->db, SQL_WAVE_STATE,
-		PG_PARAMS(run->id, text_from_i64(ctx, run->wave)), &rows))
+	if (!sql_run(ctx, change->db, SQL_WAVE_STATE, PG_PARAMS(run->id, text_from_i64(ctx, run->wave)), &rows))
 		return false;
 	next = pg_value(&rows, 0, 1);
 	if (pg_bool(&rows, 0, 0))

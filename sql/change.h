@@ -27,12 +27,10 @@ struct change {
 };
 
 /* FAIL_NOT_FOUND when there is no such run. */
-bool change_begin(struct ctx *ctx, struct pg *db, const char *run_id,
-    struct change *change) MUST_CHECK;
+bool change_begin(struct ctx *ctx, struct pg *db, const char *run_id, struct change *change) MUST_CHECK;
 
 /* A line of the run's log, written with the change. message and fields live as long as the change's ctx. */
-void change_log(struct change *change, enum log_level level, const char *step_id,
-    const char *message, json_t *fields);
+void change_log(struct change *change, enum log_level level, const char *step_id, const char *message, json_t *fields);
 
 /* The one place that assigns a run's status: the table of run_states.def must have the row. */
 void change_status(struct change *change, const char *event, enum run_status status);

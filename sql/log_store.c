@@ -20,8 +20,7 @@ columns_init(struct ctx *ctx, struct columns *columns, size_t count)
 }
 
 static void
-columns_set(struct ctx *ctx, struct columns *columns, size_t i, const char *run_id,
-    const struct log_entry *entry)
+columns_set(struct ctx *ctx, struct columns *columns, size_t i, const char *run_id, const struct log_entry *entry)
 {
 	columns->runs[i] = run_id;
 	columns->levels[i] = text_from_i64(ctx, entry->level);
@@ -31,8 +30,8 @@ columns_set(struct ctx *ctx, struct columns *columns, size_t i, const char *run_
 }
 
 bool
-log_write_runs(struct ctx *ctx, struct pg *db, const char *const *run_ids,
-    const struct log_entry *entries, size_t count, bool tell)
+log_write_runs(struct ctx *ctx, struct pg *db, const char *const *run_ids, const struct log_entry *entries,
+    size_t count, bool tell)
 {
 	CTX_SCOPE(tmp, ctx);
 	struct columns columns;
@@ -44,16 +43,14 @@ log_write_runs(struct ctx *ctx, struct pg *db, const char *const *run_ids,
 	for (size_t i = 0; i < count; i++)
 		columns_set(tmp, &columns, i, run_ids[i], &entries[i]);
 	return sql_run(tmp, db, SQL_LOG_WRITE,
-	    PG_PARAMS(pg_text_array(tmp, columns.runs, count),
-		pg_text_array(tmp, columns.levels, count), pg_text_array(tmp, columns.steps, count),
-		pg_text_array(tmp, columns.messages, count),
+	    PG_PARAMS(pg_text_array(tmp, columns.runs, count), pg_text_array(tmp, columns.levels, count),
+		pg_text_array(tmp, columns.steps, count), pg_text_array(tmp, columns.messages, count),
 		pg_text_array(tmp, columns.fields, count), text_from_bool(tell)),
 	    &rows);
 }
 
 bool
-log_write(struct ctx *ctx, struct pg *db, const char *run_id, const struct log_entry *entries,
-    size_t count)
+log_write(struct ctx *ctx, struct pg *db, const char *run_id, const struct log_entry *entries, size_t count)
 {
 	CTX_SCOPE(tmp, ctx);
 	const char **run_ids = ctx_alloc_array(tmp, count + 1, sizeof(char *));
@@ -70,9 +67,9 @@ line_text(struct ctx *ctx, const char *run_id, const struct pg_rows *rows, int r
 	struct text line;
 
 	text_init(&line, ctx);
-	text_addf(&line, "{\"id\":%s,\"at\":\"%s\",\"level\":\"%s\",\"run_id\":\"%s\",\"step_id\":",
-	    pg_value(rows, row, 0), clock_format(ctx, pg_time_us(rows, row, 1)),
-	    log_level_name((enum log_level)pg_i64(rows, row, 2)), run_id);
+	text_addf(&line,
+	    "{\"id\":%s,\"at\":\"%s\",\"level\":\"%s\",\"run_id\":\"%s\",\"step_id\":", pg_value(rows, row, 0),
+	    clock_format(ctx, pg_time_us(rows, row, 1)), log_level_name((enum log_level)pg_i64(rows, row, 2)), run_id);
 	if (step_id == NULL)
 		text_add(&line, "null");
 	else
@@ -92,8 +89,7 @@ log_page(struct ctx *ctx, struct pg *db, const struct log_filter *filter, struct
 	if (filter->level != NULL && !log_level_parse(filter->level, &level))
 		level = LOG_DEBUG;
 	if (!sql_run(ctx, db, SQL_LOG_PAGE,
-		PG_PARAMS(filter->run_id, text_from_i64(ctx, filter->after),
-		    text_from_i64(ctx, level), filter->step_id,
+		PG_PARAMS(filter->run_id, text_from_i64(ctx, filter->after), text_from_i64(ctx, level), filter->step_id,
 		    text_from_i64(ctx, filter->limit + 1)),
 		&rows))
 		return false;

@@ -22,8 +22,8 @@ bool log_write(struct ctx *ctx, struct pg *db, const char *run_id, const struct 
 
 /* The same for lines of several runs, run_ids[i] for entries[i]. tell: write an outbox row and notify; a change of the run
  * in the same transaction does that itself. */
-bool log_write_runs(struct ctx *ctx, struct pg *db, const char *const *run_ids,
-    const struct log_entry *entries, size_t count, bool tell) MUST_CHECK;
+bool log_write_runs(struct ctx *ctx, struct pg *db, const char *const *run_ids, const struct log_entry *entries,
+    size_t count, bool tell) MUST_CHECK;
 
 /* Lines with id > after, in order: one JSON object each, as the contract has them. */
 struct log_filter {
@@ -39,7 +39,6 @@ struct log_lines {
 	size_t count;
 	bool more;
 };
-bool log_page(struct ctx *ctx, struct pg *db, const struct log_filter *filter,
-    struct log_lines *page) MUST_CHECK;
+bool log_page(struct ctx *ctx, struct pg *db, const struct log_filter *filter, struct log_lines *page) MUST_CHECK;
 
 #endif

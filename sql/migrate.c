@@ -20,11 +20,10 @@
  * */
 #define LOCK_KEY "7809644592316284275"
 
-static const char bookkeeping[] =
-    "CREATE SCHEMA IF NOT EXISTS control;"
-    "CREATE TABLE IF NOT EXISTS control.schema_migration ("
-    " version int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
-    " applied_at timestamptz NOT NULL DEFAULT clock_timestamp())";
+static const char bookkeeping[] = "CREATE SCHEMA IF NOT EXISTS control;"
+				  "CREATE TABLE IF NOT EXISTS control.schema_migration ("
+				  " version int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
+				  " applied_at timestamptz NOT NULL DEFAULT clock_timestamp())";
 
 /* "003_outbox" is 3. */
 static int64_t
@@ -50,12 +49,11 @@ check_applied(struct ctx *ctx, const struct pg_rows *rows)
 			    pg_value(rows, i, 1), embedded_migrations_count);
 		if (pg_i64(rows, i, 0) != version_of(file))
 			return fail(ctx, FAIL_CONFIG_INVALID,
-			    "the control database has migration %s where this binary has %s",
-			    pg_value(rows, i, 1), file->name);
+			    "the control database has migration %s where this binary has %s", pg_value(rows, i, 1),
+			    file->name);
 		if (!text_equal(pg_value(rows, i, 2), crypto_sha256_text(ctx, file->text)))
 			return fail(ctx, FAIL_CONFIG_INVALID,
-			    "migration %s was applied with another text than this binary has",
-			    file->name);
+			    "migration %s was applied with another text than this binary has", file->name);
 	}
 	return true;
 }
@@ -66,8 +64,7 @@ apply(struct ctx *ctx, struct pg *db, const struct embedded_file *file)
 	const char *version = text_from_i64(ctx, version_of(file));
 
 	if (!pg_begin(ctx, db) || !pg_run(ctx, db, file->text) ||
-	    !pg_query(ctx, db,
-		"INSERT INTO control.schema_migration (version, name, checksum) VALUES ($1, $2, $3)",
+	    !pg_query(ctx, db, "INSERT INTO control.schema_migration (version, name, checksum) VALUES ($1, $2, $3)",
 		PG_PARAMS(version, file->name, crypto_sha256_text(ctx, file->text)), NULL) ||
 	    !pg_commit(ctx, db))
 		return false;
@@ -81,8 +78,7 @@ migrate_locked(struct ctx *ctx, struct pg *db, int *applied)
 	struct pg_rows rows;
 
 	if (!pg_run(ctx, db, bookkeeping) ||
-	    !pg_query(ctx, db,
-		"SELECT version, name, checksum FROM control.schema_migration ORDER BY version",
+	    !pg_query(ctx, db, "SELECT version, name, checksum FROM control.schema_migration ORDER BY version",
 		PG_NO_PARAMS, &rows) ||
 	    !check_applied(ctx, &rows))
 		return false;
@@ -103,15 +99,12 @@ migrate_run(struct ctx *ctx, struct pg *db, int *applied)
 	*applied = 0;
 	/* Waiting for the lock, and a migration itself, may take longer than the session's
 	 * statements otherwise may. */
-	if (pg_query(tmp, db,
-		"SELECT current_setting('statement_timeout'), current_setting('lock_timeout')",
+	if (pg_query(tmp, db, "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')",
 		PG_NO_PARAMS, &before) &&
 	    pg_run(tmp, db, "SET statement_timeout = 0; SET lock_timeout = 0") &&
-	    pg_run(tmp, db, "SELECT pg_advisory_lock(" LOCK_KEY ")") &&
-	    migrate_locked(tmp, db, applied) &&
+	    pg_run(tmp, db, "SELECT pg_advisory_lock(" LOCK_KEY ")") && migrate_locked(tmp, db, applied) &&
 	    pg_query(tmp, db,
-		"SELECT pg_advisory_unlock(" LOCK_KEY
-		"), set_config('statement_timeout', $1, false),"
+		"SELECT pg_advisory_unlock(" LOCK_KEY "), set_config('statement_timeout', $1, false),"
 		" set_config('lock_timeout', $2, false)",
 		PG_PARAMS(pg_value(&before, 0, 0), pg_value(&before, 0, 1)), NULL))
 		return true;

@@ -57,14 +57,11 @@ answer(struct ctx *ctx, struct pg *pg, struct pg_rows *rows)
 }
 
 bool
-pg_query(struct ctx *ctx, struct pg *pg, const char *sql, struct pg_params params,
-    struct pg_rows *rows)
+pg_query(struct ctx *ctx, struct pg *pg, const char *sql, struct pg_params params, struct pg_rows *rows)
 {
 	if (!pg_may_send(ctx, pg))
 		return false;
-	return sent(ctx, pg,
-		   PQsendQueryParams(pg->conn, sql, params.count, NULL, params.values, NULL, NULL,
-		       0)) &&
+	return sent(ctx, pg, PQsendQueryParams(pg->conn, sql, params.count, NULL, params.values, NULL, NULL, 0)) &&
 	       answer(ctx, pg, rows);
 }
 
@@ -86,15 +83,14 @@ prepare(struct ctx *ctx, struct pg *pg, const char *name, const char *sql)
 }
 
 bool
-pg_query_prepared(struct ctx *ctx, struct pg *pg, const char *name, const char *sql,
-    struct pg_params params, struct pg_rows *rows)
+pg_query_prepared(struct ctx *ctx, struct pg *pg, const char *name, const char *sql, struct pg_params params,
+    struct pg_rows *rows)
 {
 	const char *sqlstate = ctx_failure(ctx)->sqlstate;
 
 	if (!pg_may_send(ctx, pg) || !prepare(ctx, pg, name, sql))
 		return false;
-	if (sent(ctx, pg,
-		PQsendQueryPrepared(pg->conn, name, params.count, params.values, NULL, NULL, 0)) &&
+	if (sent(ctx, pg, PQsendQueryPrepared(pg->conn, name, params.count, params.values, NULL, NULL, 0)) &&
 	    answer(ctx, pg, rows))
 		return true;
 	/* "cached plan must not change result type", "prepared statement does not exist": a
@@ -107,8 +103,7 @@ pg_query_prepared(struct ctx *ctx, struct pg *pg, const char *name, const char *
 bool
 pg_run(struct ctx *ctx, struct pg *pg, const char *sql)
 {
-	return pg_may_send(ctx, pg) && sent(ctx, pg, PQsendQuery(pg->conn, sql)) &&
-	       answer(ctx, pg, NULL);
+	return pg_may_send(ctx, pg) && sent(ctx, pg, PQsendQuery(pg->conn, sql)) && answer(ctx, pg, NULL);
 }
 
 bool
@@ -152,8 +147,7 @@ pg_commit(struct ctx *ctx, struct pg *pg)
 		return pg_drain(tmp, pg);
 	if (strcmp(PQcmdStatus(result), "COMMIT") == 0)
 		return committed(pg);
-	(void)fail(ctx, FAIL_SQL_ERROR,
-	    "%s at %s: COMMIT rolled back, for a statement before it had failed", pg->what,
+	(void)fail(ctx, FAIL_SQL_ERROR, "%s at %s: COMMIT rolled back, for a statement before it had failed", pg->what,
 	    pg->place);
 	return pg_drain(tmp, pg);
 }
@@ -164,8 +158,7 @@ pg_commit_and_drop(struct ctx *ctx, struct pg *pg)
 	if (!pg_may_send(ctx, pg))
 		return false;
 	pg->committing = true;
-	return sent(ctx, pg, PQsendQuery(pg->conn, "COMMIT")) && pg_flush(ctx, pg) &&
-	       pg_fail_lost(ctx, pg);
+	return sent(ctx, pg, PQsendQuery(pg->conn, "COMMIT")) && pg_flush(ctx, pg) && pg_fail_lost(ctx, pg);
 }
 
 void
@@ -181,14 +174,11 @@ pg_rollback(struct pg *pg)
 	status = PQtransactionStatus(pg->conn);
 	if (status == PQTRANS_IDLE)
 		return;
-	own = ctx_new("rollback",
-	    0); /* the caller's failure stays as it is, its cancel flag is not looked at */
-	if ((status != PQTRANS_INTRANS && status != PQTRANS_INERROR) ||
-	    PQsendQuery(pg->conn, "ROLLBACK") == 0)
+	own = ctx_new("rollback", 0); /* the caller's failure stays as it is, its cancel flag is not looked at */
+	if ((status != PQTRANS_INTRANS && status != PQTRANS_INERROR) || PQsendQuery(pg->conn, "ROLLBACK") == 0)
 		ready = false;
 	while (ready && pg->conn != NULL && (PQflush(pg->conn) > 0 || PQisBusy(pg->conn))) {
-		if (!pg_wait_socket(own, pg, POLLIN, deadline_us, &ready) ||
-		    PQconsumeInput(pg->conn) == 0)
+		if (!pg_wait_socket(own, pg, POLLIN, deadline_us, &ready) || PQconsumeInput(pg->conn) == 0)
 			ready = false;
 	}
 	if (!ready || pg->conn == NULL || !answer(own, pg, NULL))
@@ -199,8 +189,7 @@ pg_rollback(struct pg *pg)
 /* "SELECT format_type(23, -1), …": one row, so that it also runs on Redshift, which has no arrays.
  * */
 static bool
-name_types(struct ctx *ctx, struct pg *pg, const PGresult *result, struct pg_column *columns,
-    int count)
+name_types(struct ctx *ctx, struct pg *pg, const PGresult *result, struct pg_column *columns, int count)
 {
 	struct pg_rows rows;
 	struct text sql;
@@ -209,8 +198,8 @@ name_types(struct ctx *ctx, struct pg *pg, const PGresult *result, struct pg_col
 		return true;
 	text_init(&sql, ctx);
 	for (int i = 0; i < count; i++)
-		text_addf(&sql, "%s pg_catalog.format_type(%u, %d)", i == 0 ? "SELECT" : ",",
-		    PQftype(result, i), PQfmod(result, i));
+		text_addf(&sql, "%s pg_catalog.format_type(%u, %d)", i == 0 ? "SELECT" : ",", PQftype(result, i),
+		    PQfmod(result, i));
 	if (!pg_query(ctx, pg, sql.data, PG_NO_PARAMS, &rows))
 		return false;
 	for (int i = 0; i < count; i++)

@@ -23,7 +23,7 @@ struct pg_options {
 	int64_t statement_timeout_ms; /* 0: none */
 	int64_t lock_timeout_ms;
 	int64_t idle_in_transaction_timeout_ms;
-	bool read_only;               /* sources: default_transaction_read_only */
+	bool read_only; /* sources: default_transaction_read_only */
 };
 
 /* Connects within 5 s an address, sets the session up (also client_connection_check_interval = 1s). */
@@ -43,7 +43,7 @@ struct pg_rows {
 const char *pg_value(const struct pg_rows *rows, int row, int column); /* NULL for NULL */
 int64_t pg_i64(const struct pg_rows *rows, int row, int column);       /* ASSERTs a number; 0 for NULL */
 bool pg_bool(const struct pg_rows *rows, int row, int column);
-int64_t pg_time_us(const struct pg_rows *rows, int row, int column);   /* 0 for NULL */
+int64_t pg_time_us(const struct pg_rows *rows, int row, int column); /* 0 for NULL */
 const char *pg_column_name(const struct pg_rows *rows, int column);
 
 /* One statement with text parameters ($1…; NULL is NULL). rows may be NULL. */
@@ -55,7 +55,8 @@ struct pg_params {
 	((struct pg_params){(const char *const[]){__VA_ARGS__}, \
 	    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))})
 #define PG_NO_PARAMS ((struct pg_params){NULL, 0})
-bool pg_query(struct ctx *ctx, struct pg *pg, const char *sql, struct pg_params params, struct pg_rows *rows) MUST_CHECK;
+bool pg_query(struct ctx *ctx, struct pg *pg, const char *sql, struct pg_params params,
+    struct pg_rows *rows) MUST_CHECK;
 
 /* A prepared statement by name, prepared on first use in this session. */
 bool pg_query_prepared(struct ctx *ctx, struct pg *pg, const char *name, const char *sql, struct pg_params params,

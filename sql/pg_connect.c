@@ -67,8 +67,7 @@ on_notice(void *arg, const char *message)
 	struct ctx *tmp = ctx_new("notice", 0);
 
 	pg->notices++;
-	log_line(NULL, LOG_DEBUG, "notice", "from", pg->what, "text",
-	    pg_clean(tmp, &pg->password, message), NULL);
+	log_line(NULL, LOG_DEBUG, "notice", "from", pg->what, "text", pg_clean(tmp, &pg->password, message), NULL);
 	ctx_free(tmp);
 }
 
@@ -110,8 +109,7 @@ read_url(struct ctx *ctx, const struct secret *url, struct pg *pg)
 	value = option_value(options, "password");
 	user = option_value(options, "user");
 	/* A password that is no secret (postgres:postgres) would only garble the texts. */
-	if (value != NULL && !text_equal(value, user) &&
-	    !text_equal(value, option_value(options, "dbname")))
+	if (value != NULL && !text_equal(value, user) && !text_equal(value, option_value(options, "dbname")))
 		pg->password = secret_make(pg->owner, value);
 	return true;
 }
@@ -148,8 +146,8 @@ fail_unreachable(struct ctx *ctx, struct pg *pg, const char *message)
 {
 	CTX_SCOPE(tmp, ctx);
 
-	(void)fail(ctx, FAIL_DATABASE_UNREACHABLE, "%s at %s cannot be reached: %s", pg->what,
-	    pg->place, pg_clean(tmp, &pg->password, message));
+	(void)fail(ctx, FAIL_DATABASE_UNREACHABLE, "%s at %s cannot be reached: %s", pg->what, pg->place,
+	    pg_clean(tmp, &pg->password, message));
 	pg_close(pg);
 	return false;
 }
@@ -202,11 +200,9 @@ settings(struct ctx *ctx, const struct pg_options *options, int version)
 }
 
 static bool
-open_session(struct ctx *ctx, const struct secret *url, const struct pg_options *options,
-    struct pg *pg)
+open_session(struct ctx *ctx, const struct secret *url, const struct pg_options *options, struct pg *pg)
 {
-	const char *name =
-	    options->application_name != NULL ? options->application_name : "loadstar";
+	const char *name = options->application_name != NULL ? options->application_name : "loadstar";
 
 	if (!read_url(ctx, url, pg))
 		return false;

@@ -49,8 +49,7 @@ hear_target(struct pump *pump)
 		return true;
 	if (PQconsumeInput(to->conn) == 0)
 		return pg_fail_lost(pump->ctx, to);
-	while (
-	    (notify = PQnotifies(to->conn)) != NULL) /* this also hands notices to their reader */
+	while ((notify = PQnotifies(to->conn)) != NULL) /* this also hands notices to their reader */
 		PQfreemem(notify);
 	if (to->notices != notices)
 		pump->suspicious_us = 0;
@@ -71,8 +70,7 @@ push(struct pump *pump)
 			return false;
 		if (pump->refused)
 			return true;
-		if (!pg_wait_socket(pump->ctx, to, POLLIN | POLLOUT,
-			clock_monotonic_us() + PG_TICK_MS * 1000, NULL))
+		if (!pg_wait_socket(pump->ctx, to, POLLIN | POLLOUT, clock_monotonic_us() + PG_TICK_MS * 1000, NULL))
 			return false;
 	}
 	return left == 0 || pg_fail_lost(pump->ctx, to);
@@ -152,8 +150,7 @@ wait_source(struct pump *pump)
 {
 	struct pg *from = pump->from;
 
-	if (!pg_wait_socket(pump->ctx, from, POLLIN, clock_monotonic_us() + PG_TICK_MS * 1000,
-		NULL))
+	if (!pg_wait_socket(pump->ctx, from, POLLIN, clock_monotonic_us() + PG_TICK_MS * 1000, NULL))
 		return false;
 	return PQconsumeInput(from->conn) != 0 || pg_fail_lost(pump->ctx, from);
 }
@@ -184,8 +181,7 @@ abandon(struct pump *pump, const char *why)
 {
 	bool ended = pump->to->conn != NULL && end_target(pump, why, NULL);
 
-	return fail(pump->ctx, FAIL_SQL_ERROR, "%s: COPY %s", pump->to->what,
-	    ended ? "stopped" : "broke off");
+	return fail(pump->ctx, FAIL_SQL_ERROR, "%s: COPY %s", pump->to->what, ended ? "stopped" : "broke off");
 }
 
 /* From COPY on both sides to the source's end, everything put. */
@@ -212,10 +208,7 @@ pg_copy(struct ctx *ctx, struct pg *from, const char *copy_to, struct pg *to, co
     struct pg_copied *copied)
 {
 	CTX_SCOPE(tmp, ctx);
-	struct pump pump = {.ctx = tmp,
-	    .from = from,
-	    .to = to,
-	    .piece = ctx_alloc(tmp, PIECE_BYTES)};
+	struct pump pump = {.ctx = tmp, .from = from, .to = to, .piece = ctx_alloc(tmp, PIECE_BYTES)};
 	PGresult *last;
 
 	*copied = (struct pg_copied){0};
@@ -235,14 +228,12 @@ pg_copy(struct ctx *ctx, struct pg *from, const char *copy_to, struct pg *to, co
 }
 
 bool
-pg_copy_text(struct ctx *ctx, struct pg *to, const char *copy_from, const char *bytes,
-    size_t length)
+pg_copy_text(struct ctx *ctx, struct pg *to, const char *copy_from, const char *bytes, size_t length)
 {
 	CTX_SCOPE(tmp, ctx);
 	struct pump pump = {.ctx = tmp, .to = to};
 
 	if (!pg_enter_copy(tmp, to, copy_from, PGRES_COPY_IN) || !put(&pump, bytes, length))
 		return false;
-	return pump.refused ? abandon(&pump, "stopped before the end")
-			    : end_target(&pump, NULL, NULL);
+	return pump.refused ? abandon(&pump, "stopped before the end") : end_target(&pump, NULL, NULL);
 }

@@ -72,8 +72,8 @@ copy_position(struct ctx *ctx, const PGresult *result)
 	if (context == NULL || !text_starts_with(context, "COPY "))
 		return ctx_strdup(ctx, "");
 	end = strstr(context, ": \"");
-	return ctx_printf(ctx, " (%.*s)",
-	    (int)(end != NULL ? (size_t)(end - context) : strcspn(context, ":\n")), context);
+	return ctx_printf(ctx, " (%.*s)", (int)(end != NULL ? (size_t)(end - context) : strcspn(context, ":\n")),
+	    context);
 }
 
 static bool
@@ -99,9 +99,7 @@ pg_fail_result(struct ctx *ctx, struct pg *pg, const PGresult *result)
 		message = PQresultErrorMessage(result);
 	if (sqlstate == NULL) {
 		sqlstate = "";
-		code = pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK
-			   ? FAIL_CONNECTION_LOST
-			   : FAIL_SQL_ERROR;
+		code = pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK ? FAIL_CONNECTION_LOST : FAIL_SQL_ERROR;
 	} else {
 		code = pg_fail_code(sqlstate, message);
 	}
@@ -121,8 +119,8 @@ pg_fail_lost(struct ctx *ctx, struct pg *pg)
 	CTX_SCOPE(tmp, ctx);
 	const char *message = pg_clean(tmp, &pg->password, PQerrorMessage(pg->conn));
 
-	(void)fail(ctx, pg->committing ? FAIL_COMMIT_UNKNOWN : FAIL_CONNECTION_LOST, "%s at %s: %s",
-	    pg->what, pg->place, *message != '\0' ? message : "the connection broke");
+	(void)fail(ctx, pg->committing ? FAIL_COMMIT_UNKNOWN : FAIL_CONNECTION_LOST, "%s at %s: %s", pg->what,
+	    pg->place, *message != '\0' ? message : "the connection broke");
 	pg_close(pg);
 	return false;
 }
@@ -130,8 +128,7 @@ pg_fail_lost(struct ctx *ctx, struct pg *pg)
 bool
 pg_fail_closed(struct ctx *ctx, struct pg *pg)
 {
-	return fail(ctx, FAIL_CONNECTION_LOST, "%s at %s: the session is closed", pg->what,
-	    pg->place);
+	return fail(ctx, FAIL_CONNECTION_LOST, "%s at %s: the session is closed", pg->what, pg->place);
 }
 
 bool
@@ -139,8 +136,7 @@ pg_fail_reason(struct ctx *ctx, enum cancel_reason reason, const char *what)
 {
 	switch (reason) {
 	case CANCEL_DEADLINE: return fail(ctx, FAIL_STEP_DEADLINE, "%s: the time is over", what);
-	case CANCEL_SUPERSEDED:
-		return fail(ctx, FAIL_FENCED, "%s: another attempt owns the work", what);
+	case CANCEL_SUPERSEDED: return fail(ctx, FAIL_FENCED, "%s: another attempt owns the work", what);
 	case CANCEL_SHUTDOWN: return fail(ctx, FAIL_HANDED_BACK, "%s: the process is ending", what);
 	case CANCEL_REQUESTED:
 	case CANCEL_NONE: break;
@@ -152,8 +148,7 @@ bool
 pg_fail_cancelled(struct ctx *ctx, struct pg *pg)
 {
 	if (pg->committing)
-		(void)fail(ctx, FAIL_COMMIT_UNKNOWN, "%s at %s: cancelled while it committed",
-		    pg->what, pg->place);
+		(void)fail(ctx, FAIL_COMMIT_UNKNOWN, "%s at %s: cancelled while it committed", pg->what, pg->place);
 	(void)pg_fail_reason(ctx, ctx_cancelled(ctx), pg->what);
 	pg_close(pg);
 	return false;

@@ -48,8 +48,7 @@ bool pg_fail_reason(struct ctx *ctx, enum cancel_reason reason, const char *what
 
 /* Waits until the socket is ready or deadline_us (monotonic, PG_NEVER: none) has passed; ready may
  * be NULL. False when the ctx was cancelled (the session is closed then). */
-bool pg_wait_socket(struct ctx *ctx, struct pg *pg, short events, int64_t deadline_us,
-    bool *ready) MUST_CHECK;
+bool pg_wait_socket(struct ctx *ctx, struct pg *pg, short events, int64_t deadline_us, bool *ready) MUST_CHECK;
 
 /* Sends what libpq still holds, reading meanwhile. */
 bool pg_flush(struct ctx *ctx, struct pg *pg) MUST_CHECK;

@@ -11,8 +11,7 @@ const char *
 pg_value(const struct pg_rows *rows, int row, int column)
 {
 	ASSERT(row >= 0 && row < rows->count && column >= 0 && column < rows->columns);
-	return PQgetisnull(rows->result, row, column) ? NULL
-						      : PQgetvalue(rows->result, row, column);
+	return PQgetisnull(rows->result, row, column) ? NULL : PQgetvalue(rows->result, row, column);
 }
 
 int64_t

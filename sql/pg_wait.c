@@ -76,8 +76,7 @@ pg_next(struct ctx *ctx, struct pg *pg, PGresult **result)
 	while (PQisBusy(pg->conn)) {
 		/* Looks again each tick even when the socket is silent: TLS may have read ahead of
 		 * it. */
-		if (!pg_wait_socket(ctx, pg, events, clock_monotonic_us() + PG_TICK_MS * 1000,
-			NULL))
+		if (!pg_wait_socket(ctx, pg, events, clock_monotonic_us() + PG_TICK_MS * 1000, NULL))
 			return false;
 		if (PQconsumeInput(pg->conn) == 0 && PQisBusy(pg->conn))
 			return pg_fail_lost(ctx, pg);
@@ -93,8 +92,7 @@ pg_next(struct ctx *ctx, struct pg *pg, PGresult **result)
 static bool
 fail_unexpected_copy(struct ctx *ctx, struct pg *pg)
 {
-	(void)fail(ctx, FAIL_SQL_ERROR, "%s at %s: COPY through this session is not allowed here",
-	    pg->what, pg->place);
+	(void)fail(ctx, FAIL_SQL_ERROR, "%s at %s: COPY through this session is not allowed here", pg->what, pg->place);
 	pg_close(pg);
 	return false;
 }
@@ -153,7 +151,7 @@ pg_enter_copy(struct ctx *ctx, struct pg *pg, const char *sql, ExecStatusType wa
 	if (result != NULL && PQresultStatus(result) == PGRES_FATAL_ERROR)
 		(void)pg_fail_result(ctx, pg, result);
 	else
-		(void)fail(ctx, FAIL_SQL_ERROR,
-		    "%s at %s: the statement is not the COPY it must be", pg->what, pg->place);
+		(void)fail(ctx, FAIL_SQL_ERROR, "%s at %s: the statement is not the COPY it must be", pg->what,
+		    pg->place);
 	return pg_drain(ctx, pg);
 }

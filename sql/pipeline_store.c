@@ -3,13 +3,11 @@
 #include "sql/statement.h"
 
 static bool
-apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char *files,
-    bool *changed)
+apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char *files, bool *changed)
 {
 	struct pg_rows rows;
 
-	if (!sql_run(ctx, db, SQL_PIPELINE_VERSION_INSERT, PG_PARAMS(pipeline, hash, files),
-		NULL) ||
+	if (!sql_run(ctx, db, SQL_PIPELINE_VERSION_INSERT, PG_PARAMS(pipeline, hash, files), NULL) ||
 	    !sql_run(ctx, db, SQL_PIPELINE_ACTIVATE, PG_PARAMS(pipeline, hash), &rows))
 		return false;
 	*changed = rows.count > 0;
@@ -17,8 +15,8 @@ apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, co
 }
 
 bool
-pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash,
-    const json_t *files, bool *changed)
+pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const json_t *files,
+    bool *changed)
 {
 	if (!pg_begin(ctx, db))
 		return false;
@@ -29,8 +27,8 @@ pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char 
 }
 
 bool
-pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash,
-    const char **found_hash, json_t **files, bool *found)
+pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char **found_hash,
+    json_t **files, bool *found)
 {
 	struct pg_rows rows;
 

@@ -6,19 +6,18 @@
 #include "sql/pg.h"
 
 /* Stores a version unless known and makes it active. files: object path → text; hash: "sha256:…". */
-bool pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash,
-    const json_t *files, bool *changed) MUST_CHECK;
+bool pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const json_t *files,
+    bool *changed) MUST_CHECK;
 
 /* The files of a version; hash NULL: the active one. */
-bool pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash,
-    const char **found_hash, json_t **files, bool *found) MUST_CHECK;
+bool pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char **found_hash,
+    json_t **files, bool *found) MUST_CHECK;
 
 /* Names and active hashes, sorted by name. */
 struct pipeline_row {
 	const char *name, *hash;
 	int64_t applied_us;
 };
-bool pipeline_list(struct ctx *ctx, struct pg *db, struct pipeline_row **rows,
-    size_t *count) MUST_CHECK;
+bool pipeline_list(struct ctx *ctx, struct pg *db, struct pipeline_row **rows, size_t *count) MUST_CHECK;
 
 #endif

@@ -11,8 +11,7 @@
 
 enum {
 	WAIT_US = 5 * 1000 * 1000,
-	STATEMENT_TIMEOUT_MS =
-	    10 * 1000, /* sql/board.c counts on these two: no control transaction is long */
+	STATEMENT_TIMEOUT_MS = 10 * 1000, /* sql/board.c counts on these two: no control transaction is long */
 	IDLE_TRANSACTION_TIMEOUT_MS = 10 * 1000,
 };
 #define IDLE_LIMIT_US (INT64_C(300) * 1000 * 1000)
@@ -151,8 +150,7 @@ static void
 wait_tick(struct pool *pool)
 {
 	int64_t until_us = clock_monotonic_us() + PG_TICK_MS * 1000;
-	struct timespec until = {.tv_sec = until_us / 1000000,
-	    .tv_nsec = until_us % 1000000 * 1000};
+	struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 	int error = pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
 
 	ASSERT(error == 0 || error == ETIMEDOUT);
@@ -182,8 +180,7 @@ reserve(struct ctx *ctx, struct pool *pool, struct session **session)
 		return true;
 	if (cancelled)
 		return pg_fail_reason(ctx, ctx_cancelled(ctx), options.what);
-	return fail(ctx, FAIL_DATABASE_UNREACHABLE, "%s: all %d sessions were busy for 5 s",
-	    options.what, pool->limit);
+	return fail(ctx, FAIL_DATABASE_UNREACHABLE, "%s: all %d sessions were busy for 5 s", options.what, pool->limit);
 }
 
 static void

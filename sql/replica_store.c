@@ -4,21 +4,17 @@
 #include "sql/statement.h"
 
 bool
-replica_register(struct ctx *ctx, struct pg *db, const char *boot_id, const char *host,
-    int64_t lease_ms)
+replica_register(struct ctx *ctx, struct pg *db, const char *boot_id, const char *host, int64_t lease_ms)
 {
-	return sql_run(ctx, db, SQL_REPLICA_REGISTER,
-	    PG_PARAMS(boot_id, host, text_from_i64(ctx, lease_ms)), NULL);
+	return sql_run(ctx, db, SQL_REPLICA_REGISTER, PG_PARAMS(boot_id, host, text_from_i64(ctx, lease_ms)), NULL);
 }
 
 bool
-replica_heartbeat(struct ctx *ctx, struct pg *db, const char *boot_id, int64_t lease_ms,
-    bool *alive)
+replica_heartbeat(struct ctx *ctx, struct pg *db, const char *boot_id, int64_t lease_ms, bool *alive)
 {
 	struct pg_rows rows;
 
-	if (!sql_run(ctx, db, SQL_REPLICA_HEARTBEAT,
-		PG_PARAMS(boot_id, text_from_i64(ctx, lease_ms)), &rows))
+	if (!sql_run(ctx, db, SQL_REPLICA_HEARTBEAT, PG_PARAMS(boot_id, text_from_i64(ctx, lease_ms)), &rows))
 		return false;
 	*alive = rows.count > 0;
 	return true;

@@ -29,18 +29,15 @@ take_key(struct acceptance *a)
 	if (a->how->idempotency_key == NULL)
 		return true;
 	if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_INSERT,
-		PG_PARAMS(a->want->requested_by, a->how->idempotency_key, a->how->fingerprint,
-		    a->run_id),
-		&rows))
+		PG_PARAMS(a->want->requested_by, a->how->idempotency_key, a->how->fingerprint, a->run_id), &rows))
 		return false;
 	if (rows.count > 0)
 		return true;
-	if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_FIND,
-		PG_PARAMS(a->want->requested_by, a->how->idempotency_key), &rows))
+	if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_FIND, PG_PARAMS(a->want->requested_by, a->how->idempotency_key),
+		&rows))
 		return false;
 	if (!text_equal(pg_value(&rows, 0, 0), a->how->fingerprint))
-		return fail(a->ctx, FAIL_IDEMPOTENCY_MISMATCH,
-		    "this Idempotency-Key came with another request before");
+		return fail(a->ctx, FAIL_IDEMPOTENCY_MISMATCH, "this Idempotency-Key came with another request before");
 	a->run_id = pg_value(&rows, 0, 1);
 	a->existed = true;
 	return true;
@@ -64,8 +61,8 @@ look_for_equal(struct acceptance *a)
 	if (rows.count == 0)
 		return true;
 	if (text_equal(a->how->on_duplicate, "reject"))
-		return fail(a->ctx, FAIL_RUN_DUPLICATE,
-		    "run %s asks for the same and is not finished", pg_value(&rows, 0, 0));
+		return fail(a->ctx, FAIL_RUN_DUPLICATE, "run %s asks for the same and is not finished",
+		    pg_value(&rows, 0, 0));
 	a->run_id = pg_value(&rows, 0, 0);
 	a->existed = true;
 	return a->how->idempotency_key == NULL ||
@@ -81,13 +78,11 @@ insert(struct acceptance *a)
 	struct pg_rows rows;
 
 	return sql_run(ctx, a->db, SQL_RUN_INSERT,
-	    PG_PARAMS(a->run_id, uuid_make(ctx), w->pipeline, w->type, w->mode,
-		run_row_time(ctx, w->from_us), run_row_time(ctx, w->to_us), w->slice,
-		run_row_json(ctx, w->tables), run_row_json(ctx, w->params),
-		run_row_json(ctx, w->labels), run_row_json(ctx, w->allow), w->note, w->requested_by,
-		w->trigger_kind, w->trigger_ref, w->spec_version, text_from_i64(ctx, w->priority),
-		text_from_bool(w->descending), text_from_i64(ctx, w->max_parallel),
-		run_row_time(ctx, w->deadline_us)),
+	    PG_PARAMS(a->run_id, uuid_make(ctx), w->pipeline, w->type, w->mode, run_row_time(ctx, w->from_us),
+		run_row_time(ctx, w->to_us), w->slice, run_row_json(ctx, w->tables), run_row_json(ctx, w->params),
+		run_row_json(ctx, w->labels), run_row_json(ctx, w->allow), w->note, w->requested_by, w->trigger_kind,
+		w->trigger_ref, w->spec_version, text_from_i64(ctx, w->priority), text_from_bool(w->descending),
+		text_from_i64(ctx, w->max_parallel), run_row_time(ctx, w->deadline_us)),
 	    &rows);
 }
 
@@ -98,8 +93,7 @@ find(struct acceptance *a, struct run *run)
 
 	if (!run_find(a->ctx, a->db, a->run_id, run, &found))
 		return false;
-	return found || fail(a->ctx, FAIL_NOT_FOUND, "run %s of this Idempotency-Key was removed",
-			    a->run_id);
+	return found || fail(a->ctx, FAIL_NOT_FOUND, "run %s of this Idempotency-Key was removed", a->run_id);
 }
 
 /* The new run, its first log line, the outbox and the wake-up, as of any change. */
@@ -113,8 +107,8 @@ make(struct acceptance *a, struct run *run)
 		return change_end(&change, false);
 	ASSERT(found);
 	change_log(&change, LOG_INFO, NULL,
-	    ctx_printf(a->ctx, "accepted: %s run of %s, asked for by %s", change.run.type,
-		change.run.pipeline, change.run.requested_by),
+	    ctx_printf(a->ctx, "accepted: %s run of %s, asked for by %s", change.run.type, change.run.pipeline,
+		change.run.requested_by),
 	    NULL);
 	if (!change_end(&change, true))
 		return false;
@@ -123,8 +117,8 @@ make(struct acceptance *a, struct run *run)
 }
 
 bool
-run_accept(struct ctx *ctx, struct pg *db, const struct run *want, const struct run_acceptance *how,
-    struct run *run, bool *existed)
+run_accept(struct ctx *ctx, struct pg *db, const struct run *want, const struct run_acceptance *how, struct run *run,
+    bool *existed)
 {
 	struct acceptance a = {.ctx = ctx, .db = db, .want = want, .how = how};
 

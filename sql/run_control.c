@@ -29,13 +29,11 @@ reason_text(struct ctx *ctx, const char *code, const char *detail)
 static bool
 end_steps(struct change *change, const char *event, const char *as, const char *reason)
 {
-	const char *error =
-	    json_is_object(change->run.error) ? json_text(change->ctx, change->run.error) : NULL;
+	const char *error = json_is_object(change->run.error) ? json_text(change->ctx, change->run.error) : NULL;
 	bool deadline = error != NULL;
 	struct pg_rows rows;
 
-	if (!sql_run(change->ctx, change->db, SQL_STEPS_END,
-		PG_PARAMS(change->run.id, as, reason, error), &rows))
+	if (!sql_run(change->ctx, change->db, SQL_STEPS_END, PG_PARAMS(change->run.id, as, reason, error), &rows))
 		return false;
 	change->run.steps_done += pg_i64(&rows, 0, 0);
 	change->work = pg_i64(&rows, 0, 1) > 0;
@@ -55,16 +53,14 @@ run_cancel(struct ctx *ctx, struct pg *db, const char *id, const char *by, struc
 	if (!change_begin(ctx, db, id, &change))
 		return false;
 	if (run_status_is_final(change.run.status)) {
-		ok = fail(ctx, FAIL_RUN_FINISHED, "the run is %s",
-		    run_status_name(change.run.status));
+		ok = fail(ctx, FAIL_RUN_FINISHED, "the run is %s", run_status_name(change.run.status));
 	} else if (change.run.status == RUN_CANCELLING) {
 		*run = change.run;
 		change_drop(&change);
 		return true;
 	}
 	if (ok) {
-		change_log(&change, LOG_INFO, NULL, ctx_printf(ctx, "cancel asked for by %s", by),
-		    fields_by(ctx, by));
+		change_log(&change, LOG_INFO, NULL, ctx_printf(ctx, "cancel asked for by %s", by), fields_by(ctx, by));
 		ok = end_steps(&change, "cancel", "cancelled",
 		    reason_text(ctx, "cancelled", ctx_printf(ctx, "asked for by %s", by)));
 	}
@@ -102,19 +98,16 @@ reopen(struct change *change, const char *spec_version)
 }
 
 bool
-run_retry(struct ctx *ctx, struct pg *db, const char *id, const char *spec_version, const char *by,
-    struct run *run)
+run_retry(struct ctx *ctx, struct pg *db, const char *id, const char *spec_version, const char *by, struct run *run)
 {
 	struct change change;
 	bool ok;
 
 	if (!change_begin(ctx, db, id, &change))
 		return false;
-	change_log(&change, LOG_INFO, NULL, ctx_printf(ctx, "retry asked for by %s", by),
-	    fields_by(ctx, by));
+	change_log(&change, LOG_INFO, NULL, ctx_printf(ctx, "retry asked for by %s", by), fields_by(ctx, by));
 	if (!run_status_is_final(change.run.status))
-		ok =
-		    fail(ctx, FAIL_RUN_ACTIVE, "the run is %s", run_status_name(change.run.status));
+		ok = fail(ctx, FAIL_RUN_ACTIVE, "the run is %s", run_status_name(change.run.status));
 	else if (change.run.status == RUN_SUCCEEDED)
 		ok = fail(ctx, FAIL_CONFLICT, "the run succeeded");
 	else
@@ -145,8 +138,7 @@ run_pause(struct ctx *ctx, struct pg *db, const char *id, bool pause, struct run
 		change_status(&change, "pause", RUN_PAUSED);
 	} else {
 		change.work = true;
-		change_status(&change, "resume",
-		    change.run.started_us == 0 ? RUN_QUEUED : RUN_RUNNING);
+		change_status(&change, "resume", change.run.started_us == 0 ? RUN_QUEUED : RUN_RUNNING);
 	}
 	if (!change_end(&change, ok))
 		return false;
@@ -173,8 +165,8 @@ expire(struct ctx *ctx, struct pg *db, const char *id, bool *expired)
 	    clock_format(ctx, change.run.deadline_us));
 	change.run.error = error_to_json(ctx, &overdue, NULL, NULL, NULL);
 	change_log(&change, LOG_ERROR, NULL, overdue.message, NULL);
-	return change_end(&change, end_steps(&change, "deadline", "failed",
-				       reason_text(ctx, "run_deadline", overdue.message)));
+	return change_end(&change,
+	    end_steps(&change, "deadline", "failed", reason_text(ctx, "run_deadline", overdue.message)));
 }
 
 bool

@@ -31,12 +31,10 @@ put_eta(json_t *progress, const struct run *run)
 	int64_t spent_us = run->changed_us - run->started_us;
 	int64_t left = run->steps_total - run->steps_done;
 
-	if (run->steps_done < 2 || left < 0 || run->started_us == 0 || spent_us < 0 ||
-	    run_status_is_final(run->status))
+	if (run->steps_done < 2 || left < 0 || run->started_us == 0 || spent_us < 0 || run_status_is_final(run->status))
 		json_put_null(progress, "eta_seconds");
 	else
-		json_put_int(progress, "eta_seconds",
-		    spent_us / CLOCK_SECOND_US * left / run->steps_done);
+		json_put_int(progress, "eta_seconds", spent_us / CLOCK_SECOND_US * left / run->steps_done);
 }
 
 static json_t *
@@ -77,8 +75,7 @@ links_of(struct ctx *ctx, const struct run *run)
 
 	json_put_string(ctx, links, "self", ctx_printf(ctx, "/v1/runs/%s", run->id));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		json_put_string(ctx, links, parts[i],
-		    ctx_printf(ctx, "/v1/runs/%s/%s", run->id, parts[i]));
+		json_put_string(ctx, links, parts[i], ctx_printf(ctx, "/v1/runs/%s/%s", run->id, parts[i]));
 	return links;
 }
 
@@ -120,8 +117,8 @@ run_to_json(struct ctx *ctx, const struct run *run)
 }
 
 json_t *
-error_to_json(struct ctx *ctx, const struct failure *failure, const char *step_id,
-    const char *table, const json_t *slice)
+error_to_json(struct ctx *ctx, const struct failure *failure, const char *step_id, const char *table,
+    const json_t *slice)
 {
 	const struct fail_kind *kind = fail_kind(failure->code);
 	json_t *error = json_new_object(ctx);

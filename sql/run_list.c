@@ -44,9 +44,8 @@ run_list(struct ctx *ctx, struct pg *db, const struct run_filter *filter, struct
 
 	if (!sql_run(ctx, db, statement_for(filter),
 		PG_PARAMS(array_of(ctx, filter->pipelines), array_of(ctx, filter->statuses),
-		    array_of(ctx, filter->types), filter->table, filter->label_key,
-		    filter->label_value, filter->requested_by, run_row_time(ctx, filter->since_us),
-		    run_row_time(ctx, filter->until_us),
+		    array_of(ctx, filter->types), filter->table, filter->label_key, filter->label_value,
+		    filter->requested_by, run_row_time(ctx, filter->since_us), run_row_time(ctx, filter->until_us),
 		    paged ? run_row_time(ctx, filter->before_us) : NULL, filter->before_id,
 		    text_from_i64(ctx, filter->limit + 1)),
 		&rows))

@@ -48,8 +48,8 @@ struct run {
 json_t *run_to_json(struct ctx *ctx, const struct run *run);
 
 /* The error object of the contract for a ctx's failure. step_id, table, slice may be NULL. */
-json_t *error_to_json(struct ctx *ctx, const struct failure *failure, const char *step_id,
-    const char *table, const json_t *slice);
+json_t *error_to_json(struct ctx *ctx, const struct failure *failure, const char *step_id, const char *table,
+    const json_t *slice);
 
 /* Accepts a run: the run (queued), its plan step (queued) and the idempotency key in one transaction, then NOTIFY.
  * key may be NULL. A known key of the same subject and fingerprint gives the run made then and *existed = true; another
@@ -60,11 +60,10 @@ struct run_acceptance {
 	const char *fingerprint;
 	const char *on_duplicate; /* queue return reject */
 };
-bool run_accept(struct ctx *ctx, struct pg *db, const struct run *want,
-    const struct run_acceptance *how, struct run *run, bool *existed) MUST_CHECK;
+bool run_accept(struct ctx *ctx, struct pg *db, const struct run *want, const struct run_acceptance *how,
+    struct run *run, bool *existed) MUST_CHECK;
 
-bool run_find(struct ctx *ctx, struct pg *db, const char *id, struct run *run,
-    bool *found) MUST_CHECK;
+bool run_find(struct ctx *ctx, struct pg *db, const char *id, struct run *run, bool *found) MUST_CHECK;
 
 /* Newest first (created_at, id). NULL filters do not filter; lists are arrays of texts. */
 struct run_filter {
@@ -84,23 +83,20 @@ struct run_list {
 	size_t count;
 	bool more;
 };
-bool run_list(struct ctx *ctx, struct pg *db, const struct run_filter *filter,
-    struct run_list *list) MUST_CHECK;
+bool run_list(struct ctx *ctx, struct pg *db, const struct run_filter *filter, struct run_list *list) MUST_CHECK;
 
 /* Asks for the end: steps without an attempt are cancelled at once; steps with one get end_as = cancelled, so that a
  * worker revokes them first. The run is cancelling, or cancelled when nothing had started. FAIL_RUN_FINISHED,
  * FAIL_NOT_FOUND. Cancelling twice is fine. */
-bool run_cancel(struct ctx *ctx, struct pg *db, const char *id, const char *by,
-    struct run *run) MUST_CHECK;
+bool run_cancel(struct ctx *ctx, struct pg *db, const char *id, const char *by, struct run *run) MUST_CHECK;
 
 /* The same run goes on: failed, cancelled and skipped steps become waiting or queued again with their identity, ranges and
  * parameters; attempt + 1. spec_version NULL keeps the pinned one. FAIL_RUN_ACTIVE when not finished, FAIL_CONFLICT when
  * it succeeded. */
-bool run_retry(struct ctx *ctx, struct pg *db, const char *id, const char *spec_version,
-    const char *by, struct run *run) MUST_CHECK;
-
-bool run_pause(struct ctx *ctx, struct pg *db, const char *id, bool pause,
+bool run_retry(struct ctx *ctx, struct pg *db, const char *id, const char *spec_version, const char *by,
     struct run *run) MUST_CHECK;
+
+bool run_pause(struct ctx *ctx, struct pg *db, const char *id, bool pause, struct run *run) MUST_CHECK;
 
 /* Ends runs that passed their deadline: error run_deadline, unfinished steps end as cancel does, as failed. Returns how
  * many. */

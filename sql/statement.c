@@ -58,20 +58,17 @@ check_shape(struct ctx *ctx, enum statement statement, int count)
 	case SHAPE_NONE: /* rows are not looked at: SELECT pg_notify(…) has one */
 	case SHAPE_MANY: return true;
 	case SHAPE_ONE:
-		return count == 1 ||
-		       fail(ctx, FAIL_INTERNAL, "statement %s: %d rows instead of one",
-			   statement_name(statement), count);
+		return count == 1 || fail(ctx, FAIL_INTERNAL, "statement %s: %d rows instead of one",
+					 statement_name(statement), count);
 	case SHAPE_MAYBE:
-		return count <= 1 ||
-		       fail(ctx, FAIL_INTERNAL, "statement %s: %d rows instead of at most one",
-			   statement_name(statement), count);
+		return count <= 1 || fail(ctx, FAIL_INTERNAL, "statement %s: %d rows instead of at most one",
+					 statement_name(statement), count);
 	}
 	return false;
 }
 
 bool
-sql_run(struct ctx *ctx, struct pg *db, enum statement statement, struct pg_params params,
-    struct pg_rows *rows)
+sql_run(struct ctx *ctx, struct pg *db, enum statement statement, struct pg_params params, struct pg_rows *rows)
 {
 	const char *name = statement_name(statement);
 	struct pg_rows unread;

@@ -24,7 +24,7 @@ const char *statement_text(enum statement statement);
 enum statement_shape statement_shape(enum statement statement);
 
 /* Runs it prepared. rows may be NULL for NONE. A wrong number of rows is FAIL_INTERNAL. */
-bool sql_run(struct ctx *ctx, struct pg *db, enum statement statement, struct pg_params params, struct pg_rows *rows)
-    MUST_CHECK;
+bool sql_run(struct ctx *ctx, struct pg *db, enum statement statement, struct pg_params params,
+    struct pg_rows *rows) MUST_CHECK;
 
 #endif

@@ -46,8 +46,7 @@ find_candidates(struct claiming *c, struct pg_rows *rows)
 {
 	return sql_run(c->ctx, c->db, SQL_STEP_CANDIDATES,
 	    PG_PARAMS(c->boot_id, text_from_i64(c->ctx, c->limit),
-		pg_text_array(c->ctx, c->excluded, c->excluded_count),
-		text_from_bool(c->revocations_only)),
+		pg_text_array(c->ctx, c->excluded, c->excluded_count), text_from_bool(c->revocations_only)),
 	    rows);
 }
 
@@ -128,12 +127,10 @@ write_lines(struct claiming *c, const struct step_claims *claims, const struct p
 	for (size_t i = 0; i < claims->count; i++) {
 		const struct step_claim *claim = &claims->items[i];
 
-		if (text_equal(pg_value(rows, (int)i, 15), "queued") &&
-		    !text_equal(started, claim->run_id)) {
+		if (text_equal(pg_value(rows, (int)i, 15), "queued") && !text_equal(started, claim->run_id)) {
 			started = claim->run_id;
 			run_ids[n] = started;
-			lines[n++] =
-			    (struct log_entry){.level = LOG_INFO, .message = "run started"};
+			lines[n++] = (struct log_entry){.level = LOG_INFO, .message = "run started"};
 		}
 		run_ids[n] = claim->run_id;
 		lines[n++] = (struct log_entry){
@@ -152,15 +149,13 @@ take(struct claiming *c, const struct pg_rows *candidates, struct step_claims *c
 {
 	struct pg_rows rows;
 
-	if (c->wait &&
-	    !sql_run(c->ctx, c->db, SQL_RUN_LOCK, PG_PARAMS(pg_value(candidates, 0, 1)), &rows))
+	if (c->wait && !sql_run(c->ctx, c->db, SQL_RUN_LOCK, PG_PARAMS(pg_value(candidates, 0, 1)), &rows))
 		return false;
 	if (!sql_run(c->ctx, c->db, SQL_CLAIM_LOCK, PG_PARAMS(ids_of(c->ctx, candidates)), &rows))
 		return false;
 	if (rows.count == 0)
 		return true;
-	if (!sql_run(c->ctx, c->db, SQL_STEP_CLAIM, PG_PARAMS(ids_of(c->ctx, &rows), c->boot_id),
-		&rows))
+	if (!sql_run(c->ctx, c->db, SQL_STEP_CLAIM, PG_PARAMS(ids_of(c->ctx, &rows), c->boot_id), &rows))
 		return false;
 	claims->count = (size_t)rows.count;
 	claims->items = ctx_alloc_array(c->ctx, claims->count + 1, sizeof(*claims->items));

@@ -16,15 +16,15 @@ struct ending {
 };
 
 static bool
-finish(struct change *change, const struct step_claim *claim, const char *boot_id,
-    const struct ending *ending, struct pg_rows *rows)
+finish(struct change *change, const struct step_claim *claim, const char *boot_id, const struct ending *ending,
+    struct pg_rows *rows)
 {
 	const struct step_result *result = ending->result;
 	struct ctx *ctx = change->ctx;
 
 	return sql_run(ctx, change->db, SQL_STEP_FINISH,
-	    PG_PARAMS(claim->id, boot_id, text_from_i64(ctx, claim->load_number), ending->status,
-		ending->attempt, result == NULL ? NULL : run_row_json(ctx, result->rows),
+	    PG_PARAMS(claim->id, boot_id, text_from_i64(ctx, claim->load_number), ending->status, ending->attempt,
+		result == NULL ? NULL : run_row_json(ctx, result->rows),
 		result == NULL ? NULL : run_row_json(ctx, result->effects), ending->error,
 		text_from_i64(ctx, result == NULL ? 0 : result->bytes_read),
 		result == NULL ? NULL : run_row_time(ctx, result->committed_us), ending->reason),
@@ -35,8 +35,7 @@ static void
 add_rows(struct run *run, const struct step_result *result)
 {
 	run->rows_read += json_int_or(result->rows, "read", 0);
-	run->rows_written += json_int_or(result->rows, "inserted", 0) +
-			     json_int_or(result->rows, "updated", 0) +
+	run->rows_written += json_int_or(result->rows, "inserted", 0) + json_int_or(result->rows, "updated", 0) +
 			     json_int_or(result->rows, "closed", 0);
 	run->rows_rejected += json_int_or(result->rows, "rejected", 0);
 	run->bytes_read += result->bytes_read;
@@ -94,8 +93,8 @@ step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim, con
 
 /* Ends the holder's step badly, as ending says. */
 static bool
-end_badly(struct change *change, const struct step_claim *claim, const char *boot_id,
-    const struct ending *ending, bool *mine)
+end_badly(struct change *change, const struct step_claim *claim, const char *boot_id, const struct ending *ending,
+    bool *mine)
 {
 	struct ctx *ctx = change->ctx;
 	bool failed = text_equal(ending->status, "failed");
@@ -108,8 +107,7 @@ end_badly(struct change *change, const struct step_claim *claim, const char *boo
 		change_drop(change);
 		return true;
 	}
-	change_log(change, failed ? LOG_ERROR : LOG_INFO, claim->id,
-	    ctx_printf(ctx, "step %s", ending->status),
+	change_log(change, failed ? LOG_ERROR : LOG_INFO, claim->id, ctx_printf(ctx, "step %s", ending->status),
 	    error_fields(ctx, claim, json_trusted(ctx, pg_value(&rows, 0, 1))));
 	change->step_id = claim->id;
 	change->run.steps_done++;
@@ -117,15 +115,13 @@ end_badly(struct change *change, const struct step_claim *claim, const char *boo
 }
 
 bool
-step_end(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
-    bool *mine)
+step_end(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id, bool *mine)
 {
 	struct ending ending = {.status = claim->end_as};
 	struct change change;
 
 	ending.attempt = text_equal(claim->end_as, "failed") ? "failed" : "superseded";
-	return change_begin(ctx, db, claim->run_id, &change) &&
-	       end_badly(&change, claim, boot_id, &ending, mine);
+	return change_begin(ctx, db, claim->run_id, &change) && end_badly(&change, claim, boot_id, &ending, mine);
 }
 
 struct release {
@@ -140,8 +136,8 @@ struct release {
 };
 
 static bool
-release(struct change *change, const struct step_claim *claim, const char *boot_id,
-    const struct release *how, bool *mine)
+release(struct change *change, const struct step_claim *claim, const char *boot_id, const struct release *how,
+    bool *mine)
 {
 	struct ctx *ctx = change->ctx;
 	struct pg_rows rows;
@@ -149,8 +145,8 @@ release(struct change *change, const struct step_claim *claim, const char *boot_
 
 	if (!sql_run(ctx, change->db, SQL_STEP_RELEASE,
 		PG_PARAMS(claim->id, boot_id, text_from_i64(ctx, claim->load_number), how->attempt,
-		    run_row_json(ctx, how->error), text_from_i64(ctx, how->wait_ms),
-		    text_from_bool(how->free), how->end_as, how->reason),
+		    run_row_json(ctx, how->error), text_from_i64(ctx, how->wait_ms), text_from_bool(how->free),
+		    how->end_as, how->reason),
 		&rows))
 		return change_end(change, false);
 	*mine = rows.count > 0;
@@ -168,24 +164,19 @@ release(struct change *change, const struct step_claim *claim, const char *boot_
 }
 
 bool
-step_retry_later(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
-    const char *boot_id, const json_t *error, int64_t wait_ms, bool *mine)
+step_retry_later(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    const json_t *error, int64_t wait_ms, bool *mine)
 {
-	struct release how = {.attempt = "failed",
-	    .error = error,
-	    .wait_ms = wait_ms,
-	    .level = LOG_WARN};
+	struct release how = {.attempt = "failed", .error = error, .wait_ms = wait_ms, .level = LOG_WARN};
 	struct change change;
 
-	how.message = claim->end_as == NULL ? "attempt failed, tried again later"
-					    : "revocation failed, tried again later";
-	return change_begin(ctx, db, claim->run_id, &change) &&
-	       release(&change, claim, boot_id, &how, mine);
+	how.message =
+	    claim->end_as == NULL ? "attempt failed, tried again later" : "revocation failed, tried again later";
+	return change_begin(ctx, db, claim->run_id, &change) && release(&change, claim, boot_id, &how, mine);
 }
 
 bool
-step_hand_back(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
-    bool *mine)
+step_hand_back(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id, bool *mine)
 {
 	struct release how = {.attempt = "handed_back",
 	    .free = true,
@@ -193,8 +184,7 @@ step_hand_back(struct ctx *ctx, struct pg *db, const struct step_claim *claim, c
 	    .message = "attempt handed back"};
 	struct change change;
 
-	return change_begin(ctx, db, claim->run_id, &change) &&
-	       release(&change, claim, boot_id, &how, mine);
+	return change_begin(ctx, db, claim->run_id, &change) && release(&change, claim, boot_id, &how, mine);
 }
 
 static const char *
@@ -209,12 +199,11 @@ reason_of(struct ctx *ctx, const json_t *error)
 
 /* A step without a slice: whether a cancel came meanwhile decides how it ends. */
 static bool
-give_up_at_once(struct change *change, const struct step_claim *claim, const char *boot_id,
-    const json_t *error, bool *mine)
+give_up_at_once(struct change *change, const struct step_claim *claim, const char *boot_id, const json_t *error,
+    bool *mine)
 {
 	struct ctx *ctx = change->ctx;
-	bool cancelling =
-	    change->run.status == RUN_CANCELLING && !json_is_object(change->run.error);
+	bool cancelling = change->run.status == RUN_CANCELLING && !json_is_object(change->run.error);
 	struct ending ending = {
 	    .status = cancelling ? "cancelled" : "failed",
 	    .attempt = "failed",
@@ -226,8 +215,8 @@ give_up_at_once(struct change *change, const struct step_claim *claim, const cha
 }
 
 bool
-step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
-    const json_t *error, bool *mine)
+step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id, const json_t *error,
+    bool *mine)
 {
 	struct release how = {.attempt = "failed",
 	    .error = error,

@@ -11,8 +11,7 @@
 enum { LOSSES_LIMIT = 3 };
 
 bool
-step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct step_holding **items,
-    size_t *count)
+step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct step_holding **items, size_t *count)
 {
 	struct pg_rows rows;
 
@@ -30,8 +29,7 @@ step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct step_h
 }
 
 bool
-step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *kind,
-    const char *detail)
+step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *kind, const char *detail)
 {
 	struct pg_rows rows;
 	struct change change;
@@ -39,10 +37,9 @@ step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *claim, co
 	if (!change_begin(ctx, db, claim->run_id, &change))
 		return false;
 	change.step_id = claim->id;
-	return change_end(&change, sql_run(ctx, db, SQL_STEP_WAIT_FOR,
-				       PG_PARAMS(claim->id, claim->boot_id,
-					   text_from_i64(ctx, claim->load_number), kind, detail),
-				       &rows));
+	return change_end(&change,
+	    sql_run(ctx, db, SQL_STEP_WAIT_FOR,
+		PG_PARAMS(claim->id, claim->boot_id, text_from_i64(ctx, claim->load_number), kind, detail), &rows));
 }
 
 /* The third loss: the step is to fail, after a revocation. */
@@ -76,10 +73,9 @@ take_back(struct change *change, int64_t *taken)
 
 		json_put_int(fields, "attempt", pg_i64(&rows, i, 1));
 		json_put_string(ctx, fields, "replica", pg_value(&rows, i, 4));
-		change_log(change, LOG_WARN, pg_value(&rows, i, 0),
-		    "attempt lost: its replica's lease is over", fields);
-		if (pg_i64(&rows, i, 2) >= LOSSES_LIMIT && pg_value(&rows, i, 3) == NULL &&
-		    !doom(change, &rows, i))
+		change_log(change, LOG_WARN, pg_value(&rows, i, 0), "attempt lost: its replica's lease is over",
+		    fields);
+		if (pg_i64(&rows, i, 2) >= LOSSES_LIMIT && pg_value(&rows, i, 3) == NULL && !doom(change, &rows, i))
 			return false;
 	}
 	*taken = rows.count;

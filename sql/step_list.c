@@ -91,8 +91,7 @@ step_of(struct ctx *ctx, const struct pg_rows *rows, int row, json_t *attempts)
 
 /* The attempts of a page's steps, by step id: an object of arrays. */
 static bool
-attempts_of(struct ctx *ctx, struct pg *db, const struct pg_rows *steps, size_t count,
-    json_t *by_step)
+attempts_of(struct ctx *ctx, struct pg *db, const struct pg_rows *steps, size_t count, json_t *by_step)
 {
 	const char **ids = ctx_alloc_array(ctx, count + 1, sizeof(char *));
 	struct pg_rows rows;
@@ -104,24 +103,21 @@ attempts_of(struct ctx *ctx, struct pg *db, const struct pg_rows *steps, size_t 
 	if (!sql_run(ctx, db, SQL_STEP_ATTEMPTS, PG_PARAMS(pg_text_array(ctx, ids, count)), &rows))
 		return false;
 	for (int i = 0; i < rows.count; i++)
-		json_add(json_object_get(by_step, pg_value(&rows, i, 0)),
-		    attempt_of(ctx, &rows, i));
+		json_add(json_object_get(by_step, pg_value(&rows, i, 0)), attempt_of(ctx, &rows, i));
 	return true;
 }
 
 bool
-step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json_t *items,
-    bool *more, struct step_filter *next)
+step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json_t *items, bool *more,
+    struct step_filter *next)
 {
 	json_t *by_step = json_new_object(ctx);
 	struct pg_rows rows;
 	int count;
 
 	if (!sql_run(ctx, db, SQL_STEP_LIST,
-		PG_PARAMS(filter->run_id, filter->status, filter->table,
-		    text_from_i64(ctx, filter->after_wave),
-		    text_from_i64(ctx, filter->after_ordinal), filter->after_id,
-		    text_from_i64(ctx, filter->limit + 1)),
+		PG_PARAMS(filter->run_id, filter->status, filter->table, text_from_i64(ctx, filter->after_wave),
+		    text_from_i64(ctx, filter->after_ordinal), filter->after_id, text_from_i64(ctx, filter->limit + 1)),
 		&rows))
 		return false;
 	*more = rows.count > filter->limit;
@@ -129,8 +125,7 @@ step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json
 	if (!attempts_of(ctx, db, &rows, (size_t)count, by_step))
 		return false;
 	for (int i = 0; i < count; i++)
-		json_add(items,
-		    step_of(ctx, &rows, i, json_object_get(by_step, pg_value(&rows, i, ID))));
+		json_add(items, step_of(ctx, &rows, i, json_object_get(by_step, pg_value(&rows, i, ID))));
 	*next = *filter;
 	if (count > 0) {
 		next->after_wave = pg_i64(&rows, count - 1, WAVE);
@@ -157,7 +152,6 @@ step_failed_slices(struct ctx *ctx, struct pg *db, const char *pipeline, const c
 	*count = (size_t)rows.count;
 	*spans = ctx_alloc_array(ctx, *count + 1, sizeof(**spans));
 	for (int i = 0; i < rows.count; i++)
-		(*spans)[i] = (struct step_span){
-		    .from_us = pg_time_us(&rows, i, 0), .to_us = pg_time_us(&rows, i, 1)};
+		(*spans)[i] = (struct step_span){.from_us = pg_time_us(&rows, i, 0), .to_us = pg_time_us(&rows, i, 1)};
 	return true;
 }

@@ -20,8 +20,8 @@ add_member(struct text *out, const char *name, const char *value)
 static void
 add_step(struct ctx *ctx, struct text *out, const struct step_plan *step)
 {
-	text_addf(out, "{\"id\":\"%s\",\"wave\":%lld,\"ordinal\":%lld,\"fail_run\":%s", step->id,
-	    (long long)step->wave, (long long)step->ordinal, text_from_bool(step->fail_run));
+	text_addf(out, "{\"id\":\"%s\",\"wave\":%lld,\"ordinal\":%lld,\"fail_run\":%s", step->id, (long long)step->wave,
+	    (long long)step->ordinal, text_from_bool(step->fail_run));
 	add_member(out, "kind", step->kind);
 	add_member(out, "table_name", step->table);
 	add_member(out, "scope", step->scope);
@@ -46,8 +46,8 @@ insert_batch(struct change *change, const struct step_plan *steps, size_t count)
 		add_step(tmp, &out, &steps[i]);
 	}
 	text_add(&out, "]");
-	return sql_run(tmp, change->db, SQL_STEP_INSERT,
-	    PG_PARAMS(change->run.id, change->run.pipeline, out.data), NULL);
+	return sql_run(tmp, change->db, SQL_STEP_INSERT, PG_PARAMS(change->run.id, change->run.pipeline, out.data),
+	    NULL);
 }
 
 static bool
@@ -87,9 +87,8 @@ end_new_steps(struct change *change)
 }
 
 bool
-step_finish_plan(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
-    const char *boot_id, const struct step_plan *steps, size_t count, int64_t deadline_us,
-    bool *mine)
+step_finish_plan(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    const struct step_plan *steps, size_t count, int64_t deadline_us, bool *mine)
 {
 	struct change change;
 	struct pg_rows rows;
@@ -97,8 +96,8 @@ step_finish_plan(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
 	if (!change_begin(ctx, db, claim->run_id, &change))
 		return false;
 	if (!sql_run(ctx, db, SQL_STEP_FINISH,
-		PG_PARAMS(claim->id, boot_id, text_from_i64(ctx, claim->load_number), "succeeded",
-		    "succeeded", NULL, NULL, NULL, "0", NULL, NULL),
+		PG_PARAMS(claim->id, boot_id, text_from_i64(ctx, claim->load_number), "succeeded", "succeeded", NULL,
+		    NULL, NULL, "0", NULL, NULL),
 		&rows))
 		return change_end(&change, false);
 	*mine = rows.count > 0;
@@ -110,6 +109,6 @@ step_finish_plan(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
 	if (deadline_us != 0)
 		change.run.deadline_us = deadline_us;
 	change_log(&change, LOG_INFO, claim->id, ctx_printf(ctx, "planned %zu steps", count), NULL);
-	return change_end(&change, insert_steps(&change, steps, count) && end_new_steps(&change) &&
-				       change_settle(&change, false));
+	return change_end(&change,
+	    insert_steps(&change, steps, count) && end_new_steps(&change) && change_settle(&change, false));
 }

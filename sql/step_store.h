@@ -20,13 +20,12 @@
 
 /* As planned. */
 struct step_plan {
-	const char *id;    /* UUIDv7 */
-	const char *kind;  /* plan ddl stage dimension fact repoint check export sql view */
-	const char *table; /* NULL for plan, ddl */
-	int64_t wave;      /* 0 is the plan step itself */
-	const char *scope; /* table time key; NULL: touches no slice */
-	const char
-	    *slice; /* canonical key: "table", or "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z" */
+	const char *id;          /* UUIDv7 */
+	const char *kind;        /* plan ddl stage dimension fact repoint check export sql view */
+	const char *table;       /* NULL for plan, ddl */
+	int64_t wave;            /* 0 is the plan step itself */
+	const char *scope;       /* table time key; NULL: touches no slice */
+	const char *slice;       /* canonical key: "table", or "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z" */
 	int64_t from_us, to_us;  /* infinite for scope table */
 	int64_t ordinal;         /* order of execution within wave and priority */
 	bool fail_run;           /* on_error: fail */
@@ -40,10 +39,9 @@ struct step_claim {
 	const char *boot_id; /* of the replica that claimed it */
 	int64_t load_number; /* of sequence load_number; load_id = epoch · 2^40 + this */
 	int64_t attempt;     /* number of this attempt, from 1 */
-	int64_t
-	    tries; /* executions that count against the retry policy, this one included; lost and handed back
+	int64_t tries;       /* executions that count against the retry policy, this one included; lost and handed back
 	                         * ones do not count */
-	const char *end_as; /* NULL: execute; "cancelled" or "failed": revoke, then end so */
+	const char *end_as;  /* NULL: execute; "cancelled" or "failed": revoke, then end so */
 	const char *previous_boot_id; /* of the attempt before, NULL: none */
 	int64_t ready_us;             /* since when it could have run */
 	/* of the run */
@@ -62,42 +60,41 @@ struct step_claims {
  * overlapping step of the table running; highest run priority, then oldest run, then ordinal. Starts the run when it is its first
  * step. revocations_only: steps with end_as alone (a slot that loads never take). A claim that breaks the exclusion
  * constraint (23P01) is left and the next taken. A replica that is not registered, or whose lease is over, gets none. */
-bool step_claim(struct ctx *ctx, struct pg *db, const char *boot_id, bool revocations_only,
-    int limit, struct step_claims *claims) MUST_CHECK;
+bool step_claim(struct ctx *ctx, struct pg *db, const char *boot_id, bool revocations_only, int limit,
+    struct step_claims *claims) MUST_CHECK;
 
 /* The plan step's end: inserts the plan's steps, sets steps_total, finishes the plan step, queues the first wave; a run
  * with no steps ends. One transaction. deadline_us 0: none. */
-bool step_finish_plan(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
-    const char *boot_id, const struct step_plan *steps, size_t count, int64_t deadline_us,
-    bool *mine) MUST_CHECK;
+bool step_finish_plan(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    const struct step_plan *steps, size_t count, int64_t deadline_us, bool *mine) MUST_CHECK;
 
 /* How an attempt went. */
 struct step_result {
-	json_t *
-	    rows; /* contract: read inserted updated unchanged closed deduplicated filtered rejected; null for none */
+	json_t
+	    *rows; /* contract: read inserted updated unchanged closed deduplicated filtered rejected; null for none */
 	json_t *effects; /* contract; null for none */
 	int64_t bytes_read;
 	int64_t committed_us; /* warehouse time of the ledger row; 0: none */
 };
-bool step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
-    const char *boot_id, const struct step_result *result, bool *mine) MUST_CHECK;
+bool step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    const struct step_result *result, bool *mine) MUST_CHECK;
 
 /* The attempt failed and is tried again after wait_ms. */
-bool step_retry_later(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
-    const char *boot_id, const json_t *error, int64_t wait_ms, bool *mine) MUST_CHECK;
+bool step_retry_later(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    const json_t *error, int64_t wait_ms, bool *mine) MUST_CHECK;
 
 /* The attempt failed for good: end_as = failed with this error; a revocation follows for steps with a scope, others
  * are failed at once. */
-bool step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
-    const char *boot_id, const json_t *error, bool *mine) MUST_CHECK;
+bool step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    const json_t *error, bool *mine) MUST_CHECK;
 
 /* A revocation is done and nothing was committed: the step ends as claim->end_as. (Something was: step_succeed.) */
 bool step_end(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
     bool *mine) MUST_CHECK;
 
 /* SIGTERM: queued again at once, attempt handed_back, no try used. */
-bool step_hand_back(struct ctx *ctx, struct pg *db, const struct step_claim *claim,
-    const char *boot_id, bool *mine) MUST_CHECK;
+bool step_hand_back(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    bool *mine) MUST_CHECK;
 
 /* Says for what a step waits; NULL kind clears. */
 bool step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *kind,
@@ -119,8 +116,8 @@ bool step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct s
 struct step_span {
 	int64_t from_us, to_us;
 };
-bool step_failed_slices(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table, struct step_span **spans,
-    size_t *count) MUST_CHECK;
+bool step_failed_slices(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table,
+    struct step_span **spans, size_t *count) MUST_CHECK;
 
 /* A page of a run's steps in order of wave, ordinal, id; each an object of the contract. */
 struct step_filter {
@@ -130,8 +127,8 @@ struct step_filter {
 	const char *after_id; /* NULL: from the start */
 	int64_t limit;
 };
-bool step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json_t *items,
-    bool *more, struct step_filter *next) MUST_CHECK;
+bool step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json_t *items, bool *more,
+    struct step_filter *next) MUST_CHECK;
 
 /* For the metrics: per pipeline the number of queued steps and the age of the oldest. */
 bool step_queue_depth(struct ctx *ctx, struct pg *db, struct pg_rows *rows) MUST_CHECK;

@@ -38,11 +38,9 @@ is_temporal(const struct spec_column *column)
 }
 
 static struct spec_column *
-find_column(struct parse *parse, struct spec_table *table, const char *name,
-    const struct spec_place *place)
+find_column(struct parse *parse, struct spec_table *table, const char *name, const struct spec_place *place)
 {
-	const char **names =
-	    ctx_alloc_array(parse->findings.ctx, table->column_count + 1, sizeof(*names));
+	const char **names = ctx_alloc_array(parse->findings.ctx, table->column_count + 1, sizeof(*names));
 	const char *nearest;
 
 	for (size_t i = 0; i < table->column_count; i++) {
@@ -52,18 +50,16 @@ find_column(struct parse *parse, struct spec_table *table, const char *name,
 	}
 	nearest = text_nearest(name, names, table->column_count);
 	if (nearest != NULL)
-		(void)finding(&parse->findings, place,
-		    "'%s' has no column '%s'; did you mean '%s'?", table->name, name, nearest);
+		(void)finding(&parse->findings, place, "'%s' has no column '%s'; did you mean '%s'?", table->name, name,
+		    nearest);
 	else
-		(void)finding(&parse->findings, place, "'%s' has no column '%s'", table->name,
-		    name);
+		(void)finding(&parse->findings, place, "'%s' has no column '%s'", table->name, name);
 	return NULL;
 }
 
 /* The column that a key of a mapping names must be there and hold a time. */
 static void
-check_time_column(struct parse *parse, struct spec_table *table, const struct node *map,
-    const char *key)
+check_time_column(struct parse *parse, struct spec_table *table, const struct node *map, const char *key)
 {
 	const struct node *node = node_get(map, key);
 	struct spec_column *column;
@@ -84,14 +80,13 @@ check_columns(struct parse *parse, const struct spec_table *table)
 
 		if (!text_is_name(column->name))
 			(void)finding(&parse->findings, &column->place,
-			    "'%s' must be a name: a to z, 0 to 9 and _, a letter first, at most 63",
-			    column->name);
+			    "'%s' must be a name: a to z, 0 to 9 and _, a letter first, at most 63", column->name);
 		else if (is_reserved(column->name))
 			(void)finding(&parse->findings, &column->place,
 			    "the name '%s' is reserved; rename it in the query", column->name);
 		else if (text_equal(column->name, table->surrogate))
-			(void)finding(&parse->findings, &column->place,
-			    "'%s' is the surrogate key already", column->name);
+			(void)finding(&parse->findings, &column->place, "'%s' is the surrogate key already",
+			    column->name);
 	}
 }
 
@@ -107,8 +102,7 @@ check_keys(struct parse *parse, struct spec_table *table, const struct node *map
 {
 	const char *what = table->kind == TABLE_DIMENSION ? "key" : "grain";
 
-	for (const struct node *item = items_of(node_get(map, what)); item != NULL;
-	     item = item->next) {
+	for (const struct node *item = items_of(node_get(map, what)); item != NULL; item = item->next) {
 		struct spec_column *column;
 
 		if (item->kind == NODE_SCALAR && text_is_name(item->text)) {
@@ -117,8 +111,8 @@ check_keys(struct parse *parse, struct spec_table *table, const struct node *map
 				continue;
 			column->key = column->not_null = true;
 			if (column->type.kind == TYPE_JSONB)
-				(void)finding(&parse->findings, &item->place,
-				    "a jsonb column cannot be part of the %s", what);
+				(void)finding(&parse->findings, &item->place, "a jsonb column cannot be part of the %s",
+				    what);
 		}
 		if (node_get(map, what)->kind != NODE_LIST)
 			break;
@@ -141,15 +135,13 @@ check_track(struct parse *parse, struct spec_table *table, const struct node *hi
 	if (!all && !read_names(parse, track, &names, &count))
 		return;
 	for (size_t i = 0; all && i < table->column_count; i++)
-		table->columns[i].tracked = !table->columns[i].key &&
-					    !text_equal(table->columns[i].name, table->valid_from);
-	for (const struct node *item = items_of(track); !all && count > 0;
-	     item = item->next, count--) {
+		table->columns[i].tracked =
+		    !table->columns[i].key && !text_equal(table->columns[i].name, table->valid_from);
+	for (const struct node *item = items_of(track); !all && count > 0; item = item->next, count--) {
 		struct spec_column *column = find_column(parse, table, item->text, &item->place);
 
 		if (column != NULL && (column->key || text_equal(column->name, table->valid_from)))
-			(void)finding(&parse->findings, &item->place,
-			    "'%s' is %s: it cannot be tracked", item->text,
+			(void)finding(&parse->findings, &item->place, "'%s' is %s: it cannot be tracked", item->text,
 			    column->key ? "part of the key" : "valid_from");
 		else if (column != NULL)
 			column->tracked = true;
@@ -159,8 +151,7 @@ check_track(struct parse *parse, struct spec_table *table, const struct node *hi
 static void
 check_dimension(struct parse *parse, struct spec_table *table, const struct node *map)
 {
-	const struct node *history = node_get(map, "history"),
-			  *deletes = node_get(history, "deletes");
+	const struct node *history = node_get(map, "history"), *deletes = node_get(history, "deletes");
 
 	check_time_column(parse, table, history, "valid_from");
 	check_track(parse, table, history);
@@ -180,22 +171,21 @@ check_fact(struct parse *parse, struct spec_table *table, const struct node *map
 	check_time_column(parse, table, map, "time");
 	check_time_column(parse, table, map, "changed_by");
 	if (table->write != WRITE_REPLACE_RANGE)
-		(void)finding(&parse->findings, &write->place,
-		    "'write: %s' is not available yet; use replace_range", write->text);
+		(void)finding(&parse->findings, &write->place, "'write: %s' is not available yet; use replace_range",
+		    write->text);
 	if (node_get(map, "time") != NULL) {
 		if (node_get(map, "begin") == NULL)
-			(void)finding(&parse->findings, node_blame(map),
-			    "'%s' has 'time' and so needs 'begin'", table->name);
+			(void)finding(&parse->findings, node_blame(map), "'%s' has 'time' and so needs 'begin'",
+			    table->name);
 		if (node_get(map, "slice") == NULL && table->slice_text == NULL)
 			(void)finding(&parse->findings, node_blame(map),
-			    "'%s' has 'time' and so needs 'slice', here or in defaults",
-			    table->name);
+			    "'%s' has 'time' and so needs 'slice', here or in defaults", table->name);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(need_time) / sizeof(*need_time); i++)
 		if (node_get(map, need_time[i]) != NULL)
-			(void)finding(&parse->findings, &node_get(map, need_time[i])->key_place,
-			    "'%s' needs 'time'", need_time[i]);
+			(void)finding(&parse->findings, &node_get(map, need_time[i])->key_place, "'%s' needs 'time'",
+			    need_time[i]);
 	table->slice_text = NULL;
 	table->slice = (struct period){0};
 }
@@ -205,8 +195,7 @@ check_source(struct parse *parse, struct spec_table *table, const struct node *m
 {
 	const struct node *from = node_get(node_get(map, "source"), "from");
 	const struct spec *spec = parse->spec;
-	const char **names =
-	    ctx_alloc_array(parse->findings.ctx, spec->source_count + 1, sizeof(*names));
+	const char **names = ctx_alloc_array(parse->findings.ctx, spec->source_count + 1, sizeof(*names));
 	const char *nearest;
 
 	if (from == NULL || from->kind != NODE_SCALAR || !text_is_name(from->text))
@@ -220,8 +209,7 @@ check_source(struct parse *parse, struct spec_table *table, const struct node *m
 		return;
 	nearest = text_nearest(from->text, names, spec->source_count);
 	(void)finding(&parse->findings, &from->place, "there is no source '%s'%s%s%s", from->text,
-	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-	    nearest != NULL ? "'?" : "");
+	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
 void
@@ -231,15 +219,12 @@ check_table(struct parse *parse, struct spec_table *table, const struct node *ma
 	const struct node *surrogate = node_get(map, "surrogate");
 
 	if (text_starts_with(table->name, "loadstar_"))
-		(void)finding(&parse->findings, &table->place,
-		    "names that begin with loadstar_ are reserved");
+		(void)finding(&parse->findings, &table->place, "names that begin with loadstar_ are reserved");
 	if (table->surrogate != NULL && is_reserved(table->surrogate))
-		(void)finding(&parse->findings,
-		    surrogate != NULL ? &surrogate->place : &table->place,
+		(void)finding(&parse->findings, surrogate != NULL ? &surrogate->place : &table->place,
 		    "the name '%s' is reserved", table->surrogate);
 	if (run != NULL)
-		(void)finding(&parse->findings, &run->key_place,
-		    "'run' belongs to the timeouts in defaults");
+		(void)finding(&parse->findings, &run->key_place, "'run' belongs to the timeouts in defaults");
 	check_source(parse, table, map);
 	if (table->column_count == 0)
 		return;

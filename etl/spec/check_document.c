@@ -5,8 +5,7 @@
 #include "etl/template.h"
 
 /* Names that a query or the engine's own SQL means something else by. */
-static const char *const reserved_params[] = {"from", "to", "load_id", "step_id", "run_id",
-    "snapshot_at"};
+static const char *const reserved_params[] = {"from", "to", "load_id", "step_id", "run_id", "snapshot_at"};
 
 struct query_check {
 	struct parse *parse;
@@ -19,8 +18,7 @@ static bool
 report_unknown(struct query_check *check, const struct spec_place *place, const char *name)
 {
 	const struct spec *spec = check->parse->spec;
-	const char **names =
-	    ctx_alloc_array(check->parse->findings.ctx, spec->param_count + 2, sizeof(*names));
+	const char **names = ctx_alloc_array(check->parse->findings.ctx, spec->param_count + 2, sizeof(*names));
 	const char *nearest;
 
 	names[0] = "from";
@@ -29,16 +27,15 @@ report_unknown(struct query_check *check, const struct spec_place *place, const 
 		names[i + 2] = spec->params[i].name;
 	nearest = text_nearest(name, names, spec->param_count + 2);
 	return finding(&check->parse->findings, place, "unknown placeholder ':%s'%s%s%s", name,
-	    nearest != NULL ? "; did you mean ':" : "", nearest != NULL ? nearest : "",
-	    nearest != NULL ? "'?" : "");
+	    nearest != NULL ? "; did you mean ':" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
 static bool
 visit_slice_bound(struct query_check *check, const struct spec_place *place, const char *name)
 {
 	if (check->table->time == NULL)
-		return finding(&check->parse->findings, place,
-		    "':%s' needs 'time': '%s' is loaded whole", name, check->table->name);
+		return finding(&check->parse->findings, place, "':%s' needs 'time': '%s' is loaded whole", name,
+		    check->table->name);
 	if (strcmp(name, "from") == 0)
 		check->from = true;
 	else
@@ -56,14 +53,11 @@ visit_param(struct query_check *check, const struct spec_place *place, size_t i)
 	check->params_used[i] = true;
 	if (table->kind == TABLE_FACT || table->deletes == DELETES_CLOSE)
 		return finding(&check->parse->findings, place,
-		    "':%s' is not available yet where rows that are not read are taken away (%s)",
-		    param->name,
+		    "':%s' is not available yet where rows that are not read are taken away (%s)", param->name,
 		    table->kind == TABLE_FACT ? "write: replace_range" : "deletes: close");
-	if (param->column != NULL && table->column_count > 0 &&
-	    spec_find_column(table, param->column) == NULL)
+	if (param->column != NULL && table->column_count > 0 && spec_find_column(table, param->column) == NULL)
 		return finding(&check->parse->findings, place,
-		    "':%s' narrows the column '%s', which '%s' does not have", param->name,
-		    param->column, table->name);
+		    "':%s' narrows the column '%s', which '%s' does not have", param->name, param->column, table->name);
 	return true;
 }
 
@@ -71,9 +65,7 @@ static bool
 visit(void *arg, const char *name, int line, int column)
 {
 	struct query_check *check = arg;
-	struct spec_place place = {.file = check->table->query_path,
-	    .line = line,
-	    .column = column};
+	struct spec_place place = {.file = check->table->query_path, .line = line, .column = column};
 	const struct spec *spec = check->parse->spec;
 
 	if (strcmp(name, "from") == 0 || strcmp(name, "to") == 0) {
@@ -106,22 +98,19 @@ find_file(struct parse *parse, struct spec_table *table, const struct node *quer
 		}
 	}
 	nearest = text_nearest(query->text, paths, files->count);
-	return finding(&parse->findings, &query->place, "there is no SQL file '%s'%s%s%s",
-	    query->text, nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-	    nearest != NULL ? "'?" : "");
+	return finding(&parse->findings, &query->place, "there is no SQL file '%s'%s%s%s", query->text,
+	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
 void
-check_query(struct parse *parse, struct spec_table *table, const struct node *map,
-    bool *params_used)
+check_query(struct parse *parse, struct spec_table *table, const struct node *map, bool *params_used)
 {
 	const struct node *query = node_get(node_get(map, "source"), "query");
 	struct query_check check = {.parse = parse, .table = table, .params_used = params_used};
 	struct spec_place place;
 	const char *fault;
 
-	if (query == NULL || query->kind != NODE_SCALAR || node_is_null(query) ||
-	    !find_file(parse, table, query))
+	if (query == NULL || query->kind != NODE_SCALAR || node_is_null(query) || !find_file(parse, table, query))
 		return;
 	place.file = table->query_path;
 	fault = template_fault(table->query, &place.line, &place.column);
@@ -130,8 +119,8 @@ check_query(struct parse *parse, struct spec_table *table, const struct node *ma
 	(void)template_scan(table->query, visit, &check);
 	if (table->time != NULL && !(check.from && check.to))
 		(void)finding(&parse->findings, &query->place,
-		    "the query must keep to the slice: '%s' has 'time', so '%s' must use :from and :to",
-		    table->name, table->query_path);
+		    "the query must keep to the slice: '%s' has 'time', so '%s' must use :from and :to", table->name,
+		    table->query_path);
 }
 
 static void
@@ -144,19 +133,17 @@ check_param(struct parse *parse, const struct spec_param *param)
 
 	for (size_t i = 0; i < sizeof(reserved_params) / sizeof(*reserved_params); i++)
 		if (strcmp(param->name, reserved_params[i]) == 0)
-			(void)finding(&parse->findings, &param->place, "the name '%s' is reserved",
-			    param->name);
+			(void)finding(&parse->findings, &param->place, "the name '%s' is reserved", param->name);
 	if (text_starts_with(param->name, "loadstar_"))
-		(void)finding(&parse->findings, &param->place,
-		    "names that begin with loadstar_ are reserved");
+		(void)finding(&parse->findings, &param->place, "names that begin with loadstar_ are reserved");
 	if (param->type.kind == TYPE_JSONB)
 		(void)finding(&parse->findings, &param->place, "a parameter cannot be jsonb");
 	if (param->pattern != NULL && !spec_pattern_is_sane(param->pattern, &why))
 		pattern_good = finding(&parse->findings, &pattern->place, "the pattern %s", why);
 	if (param->default_text != NULL && pattern_good &&
 	    !spec_param_accepts(parse->findings.ctx, param, param->default_text))
-		(void)finding(&parse->findings, &value->place, "the default '%s' is no %s%s",
-		    param->default_text, spec_type_name(parse->findings.ctx, &param->type),
+		(void)finding(&parse->findings, &value->place, "the default '%s' is no %s%s", param->default_text,
+		    spec_type_name(parse->findings.ctx, &param->type),
 		    param->pattern != NULL ? " that matches the pattern" : "");
 }
 
@@ -165,12 +152,11 @@ check_timezone(struct parse *parse)
 {
 	const char *zone = parse->spec->timezone;
 	const struct node *node = node_get(parse->root, "timezone");
-	size_t good =
-	    strspn(zone, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+/-");
+	size_t good = strspn(zone, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+/-");
 
 	if (good == 0 || good > 64 || zone[good] != '\0')
-		(void)finding(&parse->findings, &node->place,
-		    "'%s' is no time zone; write it as in Europe/Zurich", zone);
+		(void)finding(&parse->findings, &node->place, "'%s' is no time zone; write it as in Europe/Zurich",
+		    zone);
 }
 
 void
@@ -181,8 +167,7 @@ check_document(struct parse *parse)
 	bool *used = ctx_alloc_array(parse->findings.ctx, spec->param_count + 1, sizeof(*used));
 
 	check_timezone(parse);
-	if (tables != NULL && tables->kind == NODE_MAP && spec->table_count == 0 &&
-	    tables->count == 0)
+	if (tables != NULL && tables->kind == NODE_MAP && spec->table_count == 0 && tables->count == 0)
 		(void)finding(&parse->findings, &tables->key_place, "'tables' is empty");
 	for (size_t i = 0; i < spec->param_count; i++)
 		check_param(parse, &spec->params[i]);
@@ -195,6 +180,6 @@ check_document(struct parse *parse)
 	check_waves(parse);
 	for (size_t i = 0; i < spec->param_count && parse->findings.count == 0; i++)
 		if (!used[i])
-			(void)finding(&parse->findings, &spec->params[i].place,
-			    "no query uses ':%s'", spec->params[i].name);
+			(void)finding(&parse->findings, &spec->params[i].place, "no query uses ':%s'",
+			    spec->params[i].name);
 }

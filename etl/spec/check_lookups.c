@@ -7,18 +7,15 @@ static const struct spec_table *
 find_dimension(struct parse *parse, const struct spec_table *table, const struct node *node)
 {
 	const struct spec *spec = parse->spec;
-	const char **names =
-	    ctx_alloc_array(parse->findings.ctx, spec->table_count + 1, sizeof(*names));
+	const char **names = ctx_alloc_array(parse->findings.ctx, spec->table_count + 1, sizeof(*names));
 	const struct spec_table *found = spec_find_table(spec, node->text);
 	const char *nearest;
 	size_t count = 0;
 
 	if (found != NULL && found->kind != TABLE_DIMENSION)
-		(void)finding(&parse->findings, &node->place, "'%s' is a fact, not a dimension",
-		    node->text);
+		(void)finding(&parse->findings, &node->place, "'%s' is a fact, not a dimension", node->text);
 	else if (found == table)
-		(void)finding(&parse->findings, &node->place, "'%s' cannot look itself up",
-		    node->text);
+		(void)finding(&parse->findings, &node->place, "'%s' cannot look itself up", node->text);
 	else if (found != NULL)
 		return found;
 	if (found != NULL)
@@ -27,9 +24,8 @@ find_dimension(struct parse *parse, const struct spec_table *table, const struct
 		if (spec->tables[i].kind == TABLE_DIMENSION && &spec->tables[i] != table)
 			names[count++] = spec->tables[i].name;
 	nearest = text_nearest(node->text, names, count);
-	(void)finding(&parse->findings, &node->place, "there is no dimension '%s'%s%s%s",
-	    node->text, nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-	    nearest != NULL ? "'?" : "");
+	(void)finding(&parse->findings, &node->place, "there is no dimension '%s'%s%s%s", node->text,
+	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 	return NULL;
 }
 
@@ -37,8 +33,7 @@ static const struct spec_column *
 find_column(struct parse *parse, const struct spec_table *table, const struct node *node)
 {
 	const struct spec_column *column = spec_find_column(table, node->text);
-	const char **names =
-	    ctx_alloc_array(parse->findings.ctx, table->column_count + 1, sizeof(*names));
+	const char **names = ctx_alloc_array(parse->findings.ctx, table->column_count + 1, sizeof(*names));
 	const char *nearest;
 
 	if (column != NULL)
@@ -46,9 +41,8 @@ find_column(struct parse *parse, const struct spec_table *table, const struct no
 	for (size_t i = 0; i < table->column_count; i++)
 		names[i] = table->columns[i].name;
 	nearest = text_nearest(node->text, names, table->column_count);
-	(void)finding(&parse->findings, &node->place, "'%s' has no column '%s'%s%s%s", table->name,
-	    node->text, nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-	    nearest != NULL ? "'?" : "");
+	(void)finding(&parse->findings, &node->place, "'%s' has no column '%s'%s%s%s", table->name, node->text,
+	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 	return NULL;
 }
 
@@ -68,9 +62,8 @@ check_match(struct parse *parse, const struct spec_table *table, const struct sp
 	struct ctx *ctx = parse->findings.ctx;
 
 	if (dimension != NULL && dimension->key_count > 0 && count != dimension->key_count)
-		(void)finding(&parse->findings, &match->place,
-		    "'%s' has a key of %zu columns, 'match' names %zu", dimension->name,
-		    dimension->key_count, count);
+		(void)finding(&parse->findings, &match->place, "'%s' has a key of %zu columns, 'match' names %zu",
+		    dimension->name, dimension->key_count, count);
 	for (size_t i = 0; i < count; i++, item = item->next) {
 		const struct spec_column *column = find_column(parse, table, item), *key;
 
@@ -78,16 +71,14 @@ check_match(struct parse *parse, const struct spec_table *table, const struct sp
 			continue;
 		key = spec_find_column(dimension, dimension->keys[i]);
 		if (key != NULL && !types_equal(&column->type, &key->type))
-			(void)finding(&parse->findings, &item->place,
-			    "'%s' is %s, but the key '%s' of '%s' is %s", column->name,
-			    spec_type_name(ctx, &column->type), key->name, dimension->name,
+			(void)finding(&parse->findings, &item->place, "'%s' is %s, but the key '%s' of '%s' is %s",
+			    column->name, spec_type_name(ctx, &column->type), key->name, dimension->name,
 			    spec_type_name(ctx, &key->type));
 	}
 }
 
 static void
-check_as_of(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup,
-    const struct node *map)
+check_as_of(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup, const struct node *map)
 {
 	const struct node *node = node_get(map, "as_of"), *first = node_get(map, "before_first");
 	const struct spec_column *column;
@@ -97,30 +88,26 @@ check_as_of(struct parse *parse, const struct spec_table *table, struct spec_loo
 	if (node == NULL || lookup->as_of == NULL)
 		return;
 	column = find_column(parse, table, node);
-	if (column != NULL && column->type.kind != TYPE_DATE &&
-	    column->type.kind != TYPE_TIMESTAMP && column->type.kind != TYPE_TIMESTAMPTZ)
+	if (column != NULL && column->type.kind != TYPE_DATE && column->type.kind != TYPE_TIMESTAMP &&
+	    column->type.kind != TYPE_TIMESTAMPTZ)
 		(void)finding(&parse->findings, &node->place,
 		    "'%s' must be a date, timestamp or timestamptz to be 'as_of'", node->text);
 	if (lookup->dimension != NULL && lookup->dimension->scd != 2)
 		(void)finding(&parse->findings, &node->key_place,
-		    "'as_of' needs a dimension with scd 2; '%s' has no versions",
-		    lookup->dimension->name);
+		    "'as_of' needs a dimension with scd 2; '%s' has no versions", lookup->dimension->name);
 }
 
 static void
-check_lookup(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup,
-    const struct node *map)
+check_lookup(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup, const struct node *map)
 {
-	const struct node *dimension = node_get(map, "dimension"),
-			  *missing = node_get(map, "missing");
+	const struct node *dimension = node_get(map, "dimension"), *missing = node_get(map, "missing");
 	const struct spec_column *column = spec_find_column(table, lookup->column);
 
 	if (!text_is_name(lookup->column) || text_starts_with(lookup->column, "loadstar_"))
-		(void)finding(&parse->findings, &lookup->place,
-		    "'%s' cannot be the name of a column", lookup->column);
+		(void)finding(&parse->findings, &lookup->place, "'%s' cannot be the name of a column", lookup->column);
 	else if (column != NULL || text_equal(lookup->column, table->surrogate))
-		(void)finding(&parse->findings, &lookup->place,
-		    "'%s' is a column already; a lookup makes its own", lookup->column);
+		(void)finding(&parse->findings, &lookup->place, "'%s' is a column already; a lookup makes its own",
+		    lookup->column);
 	if (lookup->missing == MISSING_INFER || lookup->missing == MISSING_QUARANTINE)
 		(void)finding(&parse->findings, &missing->place,
 		    "'missing: %s' is not available yet; use unknown or fail", missing->text);
@@ -141,8 +128,7 @@ check_lookups(struct parse *parse, struct spec_table *table, const struct node *
 	if (table->lookup_count == 0)
 		return;
 	if (table->kind == TABLE_DIMENSION)
-		(void)finding(&parse->findings, &child->key_place,
-		    "lookups of a dimension are not available yet");
+		(void)finding(&parse->findings, &child->key_place, "lookups of a dimension are not available yet");
 	child = child->first;
 	for (size_t i = 0; i < table->lookup_count; i++, child = child->next)
 		check_lookup(parse, table, &table->lookups[i], child);

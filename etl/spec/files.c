@@ -32,14 +32,11 @@ add_file(struct walk *walk, const char *path)
 	size_t length;
 
 	if (files->count == FILES_LIMIT)
-		return fail(walk->ctx, FAIL_SPEC_INVALID, "%s holds more than %d files",
-		    walk->folder, FILES_LIMIT);
-	if (!file_read(walk->ctx, ctx_printf(walk->ctx, "%s/%s", walk->folder, path),
-		FILE_LIMIT_BYTES, &text, &length))
+		return fail(walk->ctx, FAIL_SPEC_INVALID, "%s holds more than %d files", walk->folder, FILES_LIMIT);
+	if (!file_read(walk->ctx, ctx_printf(walk->ctx, "%s/%s", walk->folder, path), FILE_LIMIT_BYTES, &text, &length))
 		return false;
 	if (strlen(text) != length || !is_utf8(walk->ctx, text))
-		return fail(walk->ctx, FAIL_SPEC_INVALID, "%s/%s is not UTF-8 text", walk->folder,
-		    path);
+		return fail(walk->ctx, FAIL_SPEC_INVALID, "%s/%s is not UTF-8 text", walk->folder, path);
 	files->items[files->count++] = (struct spec_file){.path = path, .text = text};
 	return true;
 }
@@ -52,10 +49,8 @@ add_folder(struct walk *walk, const char *below, int depth)
 	size_t count;
 
 	if (depth > DEPTH_LIMIT)
-		return fail(walk->ctx, FAIL_SPEC_INVALID, "%s/%s is nested too deep", walk->folder,
-		    below);
-	if (!file_list(walk->ctx, ctx_printf(walk->ctx, "%s/%s", walk->folder, below), &names,
-		&count))
+		return fail(walk->ctx, FAIL_SPEC_INVALID, "%s/%s is nested too deep", walk->folder, below);
+	if (!file_list(walk->ctx, ctx_printf(walk->ctx, "%s/%s", walk->folder, below), &names, &count))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		char *path = ctx_printf(walk->ctx, "%s%s", below, names[i]);
@@ -105,13 +100,11 @@ spec_files_from_json(struct ctx *ctx, const json_t *object, struct spec_files *f
 
 	files->count = 0;
 	if (!json_is_object(object) || json_object_size(object) > FILES_LIMIT)
-		return fail(ctx, FAIL_SPEC_INVALID,
-		    "the files must be an object of at most %d texts", FILES_LIMIT);
+		return fail(ctx, FAIL_SPEC_INVALID, "the files must be an object of at most %d texts", FILES_LIMIT);
 	files->items = ctx_alloc_array(ctx, json_object_size(object) + 1, sizeof(*files->items));
 	json_object_foreach((json_t *)(uintptr_t)object, path, text) {
 		if (!json_is_string(text) || json_string_length(text) > FILE_LIMIT_BYTES)
-			return fail(ctx, FAIL_SPEC_INVALID,
-			    "the file %s must be a text of at most %d bytes",
+			return fail(ctx, FAIL_SPEC_INVALID, "the file %s must be a text of at most %d bytes",
 			    text_sanitize(ctx, path), FILE_LIMIT_BYTES);
 		files->items[files->count].path = ctx_strdup(ctx, path);
 		files->items[files->count++].text = ctx_strdup(ctx, json_string_value(text));

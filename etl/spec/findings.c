@@ -36,8 +36,7 @@ finding(struct findings *findings, const struct spec_place *place, const char *f
 static int
 compare(const void *a, const void *b)
 {
-	const struct spec_error *x = *(struct spec_error *const *)a,
-				*y = *(struct spec_error *const *)b;
+	const struct spec_error *x = *(struct spec_error *const *)a, *y = *(struct spec_error *const *)b;
 	int order = strcmp(x->place.file, y->place.file);
 
 	if (order == 0)
@@ -50,8 +49,7 @@ compare(const void *a, const void *b)
 struct spec_error *
 findings_sorted(struct findings *findings)
 {
-	struct spec_error **items =
-	    ctx_alloc_array(findings->ctx, findings->count + 1, sizeof(*items));
+	struct spec_error **items = ctx_alloc_array(findings->ctx, findings->count + 1, sizeof(*items));
 	size_t count = 0;
 
 	for (struct spec_error *e = findings->first; e != NULL; e = e->next)

@@ -11,8 +11,7 @@ struct findings {
 };
 
 /* Always false. The message is made clean UTF-8 and cut to a line. Beyond 500 findings nothing is added. */
-bool finding(struct findings *findings, const struct spec_place *place, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
+bool finding(struct findings *findings, const struct spec_place *place, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* The findings in order of file, line, column; NULL when there are none. */
 struct spec_error *findings_sorted(struct findings *findings);

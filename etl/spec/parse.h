@@ -86,8 +86,7 @@ void read_retry(struct parse *parse, const struct node *map, struct retry_policy
 void check_document(struct parse *parse);
 void check_table(struct parse *parse, struct spec_table *table, const struct node *node);
 void check_lookups(struct parse *parse, struct spec_table *table, const struct node *node);
-void check_query(struct parse *parse, struct spec_table *table, const struct node *node,
-    bool *params_used);
+void check_query(struct parse *parse, struct spec_table *table, const struct node *node, bool *params_used);
 void check_waves(struct parse *parse);
 
 /* "timestamptz", "numeric(10,2)"; false: no type of ours. */

@@ -19,14 +19,12 @@ count_entries(struct parse *parse, const struct node *map)
 	for (const struct node *child = map->first; child != NULL; child = child->next)
 		if (!text_is_name(child->key))
 			(void)finding(&parse->findings, &child->key_place,
-			    "'%s' must be a name: a to z, 0 to 9 and _, a letter first, at most 63",
-			    child->key);
+			    "'%s' must be a name: a to z, 0 to 9 and _, a letter first, at most 63", child->key);
 	return map->count;
 }
 
 void
-read_retry(struct parse *parse, const struct node *map, struct retry_policy *retry,
-    struct spec_timeouts *timeouts)
+read_retry(struct parse *parse, const struct node *map, struct retry_policy *retry, struct spec_timeouts *timeouts)
 {
 	const struct node *node;
 
@@ -42,12 +40,9 @@ read_defaults(struct parse *parse)
 	const struct node *node = node_get(parse->root, "defaults");
 	struct spec_table *defaults = &parse->defaults;
 
-	defaults->retry =
-	    (struct retry_policy){.attempts = 4, .backoff_ms = 2000, .limit_ms = 60000};
-	defaults->timeouts = (struct spec_timeouts){.statement_ms = 600000,
-	    .step_ms = 3600000,
-	    .run_ms = 86400000,
-	    .lock_ms = 30000};
+	defaults->retry = (struct retry_policy){.attempts = 4, .backoff_ms = 2000, .limit_ms = 60000};
+	defaults->timeouts =
+	    (struct spec_timeouts){.statement_ms = 600000, .step_ms = 3600000, .run_ms = 86400000, .lock_ms = 30000};
 	if (node != NULL && node->kind == NODE_MAP) {
 		(void)read_section(parse, IN(DEFAULTS), node, defaults);
 		read_retry(parse, node, &defaults->retry, &defaults->timeouts);
@@ -65,16 +60,14 @@ read_params(struct parse *parse)
 	spec->param_count = count_entries(parse, map);
 	if (spec->param_count == 0)
 		return;
-	spec->params = param =
-	    ctx_alloc_array(parse->findings.ctx, spec->param_count, sizeof(*param));
+	spec->params = param = ctx_alloc_array(parse->findings.ctx, spec->param_count, sizeof(*param));
 	for (const struct node *child = map->first; child != NULL; child = child->next, param++) {
 		param->name = child->key;
 		param->place = child->key_place;
 		if (child->kind != NODE_SCALAR)
 			(void)read_section(parse, IN(PARAM), child, param);
 		else if (!spec_type_parse(child->text, &param->type))
-			(void)finding(&parse->findings, &child->place, "'%s' is no type",
-			    child->text);
+			(void)finding(&parse->findings, &child->place, "'%s' is no type", child->text);
 	}
 }
 
@@ -88,8 +81,7 @@ read_sources(struct parse *parse)
 	spec->source_count = count_entries(parse, map);
 	if (spec->source_count == 0)
 		return;
-	spec->sources = source =
-	    ctx_alloc_array(parse->findings.ctx, spec->source_count, sizeof(*source));
+	spec->sources = source = ctx_alloc_array(parse->findings.ctx, spec->source_count, sizeof(*source));
 	for (const struct node *child = map->first; child != NULL; child = child->next, source++) {
 		source->name = child->key;
 		source->place = child->key_place;
@@ -107,8 +99,7 @@ read_document(struct parse *parse)
 	spec->schema = "public";
 	spec->timezone = "UTC";
 	if (parse->root->kind != NODE_MAP) {
-		(void)finding(&parse->findings, &parse->root->place,
-		    "the document must be a mapping (key: value)");
+		(void)finding(&parse->findings, &parse->root->place, "the document must be a mapping (key: value)");
 		return;
 	}
 	(void)read_section(parse, IN(TOP), parse->root, spec);
@@ -118,8 +109,7 @@ read_document(struct parse *parse)
 	tables = node_get(parse->root, "tables");
 	spec->table_count = count_entries(parse, tables);
 	if (spec->table_count > MOST_TABLES) {
-		(void)finding(&parse->findings, &tables->key_place, "more than %d tables",
-		    MOST_TABLES);
+		(void)finding(&parse->findings, &tables->key_place, "more than %d tables", MOST_TABLES);
 		spec->table_count = 0;
 	}
 	if (spec->table_count > 0)
@@ -141,13 +131,12 @@ refuse(struct ctx *ctx, struct findings *findings, struct spec_error **errors)
 {
 	const struct spec_error *first = *errors = findings_sorted(findings);
 
-	return fail(ctx, FAIL_SPEC_INVALID, "%s:%d:%d: %s", first->place.file, first->place.line,
-	    first->place.column, first->message);
+	return fail(ctx, FAIL_SPEC_INVALID, "%s:%d:%d: %s", first->place.file, first->place.line, first->place.column,
+	    first->message);
 }
 
 bool
-spec_parse(struct ctx *ctx, const struct spec_files *files, struct spec **spec,
-    struct spec_error **errors)
+spec_parse(struct ctx *ctx, const struct spec_files *files, struct spec **spec, struct spec_error **errors)
 {
 	struct spec_place start = {.file = main_file, .line = 1, .column = 1};
 	struct parse parse = {.findings = {.ctx = ctx}, .files = files};

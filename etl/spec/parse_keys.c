@@ -53,8 +53,7 @@ static const struct spec_key *
 find_key(unsigned sections, const char *name)
 {
 	for (size_t i = 0; i < spec_keys_count; i++)
-		if ((sections >> spec_keys[i].section & 1) != 0 &&
-		    strcmp(spec_keys[i].key, name) == 0)
+		if ((sections >> spec_keys[i].section & 1) != 0 && strcmp(spec_keys[i].key, name) == 0)
 			return &spec_keys[i];
 	return NULL;
 }
@@ -67,8 +66,7 @@ report_unknown(struct parse *parse, unsigned sections, const struct node *node)
 	size_t count = 0;
 
 	if ((sections & IN(TABLE)) != 0 && find_key(kinds, node->key) != NULL)
-		return finding(&parse->findings, &node->key_place,
-		    "'%s' is a key of %s; this table is a %s", node->key,
+		return finding(&parse->findings, &node->key_place, "'%s' is a key of %s; this table is a %s", node->key,
 		    find_key(IN(FACT), node->key) != NULL ? "facts" : "dimensions",
 		    (sections & IN(FACT)) != 0 ? "fact" : "dimension");
 	for (size_t i = 0; i < spec_keys_count && count < LENGTH_OF(candidates); i++)
@@ -76,8 +74,8 @@ report_unknown(struct parse *parse, unsigned sections, const struct node *node)
 			candidates[count++] = spec_keys[i].key;
 	nearest = text_nearest(node->key, candidates, count);
 	if (nearest != NULL)
-		return finding(&parse->findings, &node->key_place,
-		    "unknown key '%s'; did you mean '%s'?", node->key, nearest);
+		return finding(&parse->findings, &node->key_place, "unknown key '%s'; did you mean '%s'?", node->key,
+		    nearest);
 	return finding(&parse->findings, &node->key_place, "unknown key '%s'", node->key);
 }
 
@@ -103,8 +101,8 @@ read_choice(struct parse *parse, const struct spec_key *key, const struct node *
 	int index = choice_index(key->values, node->text);
 
 	if (index < 0)
-		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s",
-		    key->key, node->text, spec_key_type_text(parse->findings.ctx, key));
+		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s", key->key, node->text,
+		    spec_key_type_text(parse->findings.ctx, key));
 	if (field != NULL && key->type == KEY_FLAG)
 		*(bool *)field = index == 1;
 	else if (field != NULL)
@@ -115,37 +113,33 @@ read_choice(struct parse *parse, const struct spec_key *key, const struct node *
 static bool
 read_count(struct parse *parse, const struct spec_key *key, const struct node *node, int64_t *field)
 {
-	int64_t least = strtoll(key->values, NULL, 10),
-		most = strtoll(strstr(key->values, "..") + 2, NULL, 10), n;
+	int64_t least = strtoll(key->values, NULL, 10), most = strtoll(strstr(key->values, "..") + 2, NULL, 10), n;
 
 	if (!node->plain || !text_to_i64(node->text, &n) || n < least || n > most)
-		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s",
-		    key->key, node->text, spec_key_type_text(parse->findings.ctx, key));
+		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s", key->key, node->text,
+		    spec_key_type_text(parse->findings.ctx, key));
 	if (field != NULL)
 		*field = n;
 	return true;
 }
 
 static bool
-read_duration(struct parse *parse, const struct spec_key *key, const struct node *node,
-    int64_t *field)
+read_duration(struct parse *parse, const struct spec_key *key, const struct node *node, int64_t *field)
 {
 	int64_t ms, least;
 
 	ASSERT(duration_parse_ms(key->values, &least));
-	if (!duration_parse_ms(node->text, &ms) || ms < least ||
-	    ms > LONGEST_DURATION_DAYS * INT64_C(86400000))
+	if (!duration_parse_ms(node->text, &ms) || ms < least || ms > LONGEST_DURATION_DAYS * INT64_C(86400000))
 		return finding(&parse->findings, &node->place,
-		    "'%s' is '%s', but must be a duration such as 500ms, 15s, 10m, 2h or 1d, at most %dd",
-		    key->key, node->text, LONGEST_DURATION_DAYS);
+		    "'%s' is '%s', but must be a duration such as 500ms, 15s, 10m, 2h or 1d, at most %dd", key->key,
+		    node->text, LONGEST_DURATION_DAYS);
 	if (field != NULL)
 		*field = ms;
 	return true;
 }
 
 static bool
-read_period(struct parse *parse, const struct spec_key *key, const struct node *node,
-    const char **field)
+read_period(struct parse *parse, const struct spec_key *key, const struct node *node, const char **field)
 {
 	struct period period;
 
@@ -168,18 +162,16 @@ read_type(struct parse *parse, const struct node *node, struct spec_type *field)
 		return true;
 	nearest = text_nearest(node->text, spec_type_words, spec_type_words_count);
 	return finding(&parse->findings, &node->place, "'%s' is no type%s%s%s", node->text,
-	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-	    nearest != NULL ? "'?" : "");
+	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
 static bool
-read_name(struct parse *parse, const struct spec_key *key, const struct node *node,
-    const char **field)
+read_name(struct parse *parse, const struct spec_key *key, const struct node *node, const char **field)
 {
 	if (!text_is_name(node->text))
 		return finding(&parse->findings, &node->place,
-		    "'%s' is '%s', but must be a name: a to z, 0 to 9 and _, a letter first, at most 63",
-		    key->key, node->text);
+		    "'%s' is '%s', but must be a name: a to z, 0 to 9 and _, a letter first, at most 63", key->key,
+		    node->text);
 	if (field != NULL)
 		*field = node->text;
 	return true;
@@ -191,16 +183,15 @@ read_bool(struct parse *parse, const struct spec_key *key, const struct node *no
 	bool yes = strcmp(node->text, "true") == 0;
 
 	if (!node->plain || (!yes && strcmp(node->text, "false") != 0))
-		return finding(&parse->findings, &node->place,
-		    "'%s' is '%s', but must be true or false", key->key, node->text);
+		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be true or false", key->key,
+		    node->text);
 	if (field != NULL)
 		*field = yes;
 	return true;
 }
 
 static bool
-read_scalar_value(struct parse *parse, const struct spec_key *key, const struct node *node,
-    void *field)
+read_scalar_value(struct parse *parse, const struct spec_key *key, const struct node *node, void *field)
 {
 	switch (key->type) {
 	case KEY_NAME: return read_name(parse, key, node, field);
@@ -231,12 +222,10 @@ read_value(struct parse *parse, const struct spec_key *key, const struct node *n
 		return true;
 	if (key->type == KEY_MAP)
 		return node->kind == NODE_MAP ||
-		       finding(&parse->findings, &node->place,
-			   "'%s' must be a mapping (key: value)", key->key);
+		       finding(&parse->findings, &node->place, "'%s' must be a mapping (key: value)", key->key);
 	if (node->kind != NODE_SCALAR)
-		return finding(&parse->findings, &node->place, "'%s' must be %s, not a %s",
-		    key->key, spec_key_type_text(parse->findings.ctx, key),
-		    node->kind == NODE_MAP ? "mapping" : "list");
+		return finding(&parse->findings, &node->place, "'%s' must be %s, not a %s", key->key,
+		    spec_key_type_text(parse->findings.ctx, key), node->kind == NODE_MAP ? "mapping" : "list");
 	return read_scalar_value(parse, key, node, field);
 }
 
@@ -246,8 +235,7 @@ read_section(struct parse *parse, unsigned sections, const struct node *map, voi
 	bool good = true;
 
 	if (map->kind != NODE_MAP)
-		return finding(&parse->findings, &map->place,
-		    "a mapping (key: value) is needed here");
+		return finding(&parse->findings, &map->place, "a mapping (key: value) is needed here");
 	for (const struct node *child = map->first; child != NULL; child = child->next) {
 		const struct spec_key *key = find_key(sections, child->key);
 
@@ -259,12 +247,10 @@ read_section(struct parse *parse, unsigned sections, const struct node *map, voi
 	for (size_t i = 0; i < spec_keys_count; i++) {
 		const struct spec_key *key = &spec_keys[i];
 
-		if (key->required && (sections >> key->section & 1) != 0 &&
-		    node_get(map, key->key) == NULL)
-			good = finding(&parse->findings, node_blame(map),
-			    "%s%s%slacks the key '%s'", map->key != NULL ? "'" : "the document ",
-			    map->key != NULL ? map->key : "", map->key != NULL ? "' " : "",
-			    key->key);
+		if (key->required && (sections >> key->section & 1) != 0 && node_get(map, key->key) == NULL)
+			good = finding(&parse->findings, node_blame(map), "%s%s%slacks the key '%s'",
+			    map->key != NULL ? "'" : "the document ", map->key != NULL ? map->key : "",
+			    map->key != NULL ? "' " : "", key->key);
 	}
 	return good;
 }
@@ -277,8 +263,7 @@ read_one_name(struct parse *parse, const struct node *node, const char **names, 
 		    "a name is needed here: a to z, 0 to 9 and _, a letter first");
 	for (size_t i = 0; i < *count; i++)
 		if (strcmp(names[i], node->text) == 0)
-			return finding(&parse->findings, &node->place, "'%s' is here twice",
-			    node->text);
+			return finding(&parse->findings, &node->place, "'%s' is here twice", node->text);
 	names[(*count)++] = node->text;
 	return true;
 }

@@ -14,8 +14,7 @@ read_columns(struct parse *parse, struct spec_table *table, const struct node *m
 	if (map == NULL || map->kind != NODE_MAP)
 		return;
 	if (map->count == 0 || map->count > MOST_COLUMNS) {
-		(void)finding(&parse->findings, &map->key_place, "a table has 1 to %d columns",
-		    MOST_COLUMNS);
+		(void)finding(&parse->findings, &map->key_place, "a table has 1 to %d columns", MOST_COLUMNS);
 		return;
 	}
 	table->column_count = map->count;
@@ -28,14 +27,10 @@ read_columns(struct parse *parse, struct spec_table *table, const struct node *m
 			continue;
 		}
 		if (!spec_type_parse(child->text, &column->type)) {
-			const char *nearest =
-			    text_nearest(child->text, spec_type_words, spec_type_words_count);
+			const char *nearest = text_nearest(child->text, spec_type_words, spec_type_words_count);
 
-			(void)finding(&parse->findings, &child->place, "'%s' is no type; %s%s",
-			    child->text,
-			    nearest != NULL
-				? "did you mean "
-				: "they are text, integer, numeric(p,s), timestamptz, …",
+			(void)finding(&parse->findings, &child->place, "'%s' is no type; %s%s", child->text,
+			    nearest != NULL ? "did you mean " : "they are text, integer, numeric(p,s), timestamptz, …",
 			    nearest != NULL ? nearest : "");
 		}
 	}
@@ -106,8 +101,7 @@ read_lookups(struct parse *parse, struct spec_table *table, const struct node *m
 		if (!read_section(parse, IN(LOOKUP), child, lookup) && child->kind != NODE_MAP)
 			continue;
 		match = node_get(child, "match");
-		if (match != NULL && !node_is_null(match) &&
-		    !read_names(parse, match, &lookup->match, &count))
+		if (match != NULL && !node_is_null(match) && !read_names(parse, match, &lookup->match, &count))
 			lookup->match = NULL;
 	}
 }
@@ -133,11 +127,9 @@ sections_of(struct parse *parse, const struct node *node)
 	if (text != NULL && strcmp(text, "fact") == 0)
 		return IN(TABLE) | IN(FACT);
 	if (node->kind != NODE_MAP)
-		(void)finding(&parse->findings, &node->place, "'%s' must be a mapping (key: value)",
-		    node->key);
+		(void)finding(&parse->findings, &node->place, "'%s' must be a mapping (key: value)", node->key);
 	else if (kind == NULL)
-		(void)finding(&parse->findings, &node->key_place, "'%s' lacks the key 'kind'",
-		    node->key);
+		(void)finding(&parse->findings, &node->key_place, "'%s' lacks the key 'kind'", node->key);
 	else
 		(void)finding(&parse->findings, &kind->place, "'kind' must be dimension or fact");
 	return 0;
@@ -176,10 +168,8 @@ read_tables(struct parse *parse, const struct node *map)
 	struct spec *spec = parse->spec;
 	size_t i = 0;
 
-	spec->tables =
-	    ctx_alloc_array(parse->findings.ctx, spec->table_count, sizeof(*spec->tables));
-	parse->table_nodes =
-	    ctx_alloc_array(parse->findings.ctx, spec->table_count, sizeof(*parse->table_nodes));
+	spec->tables = ctx_alloc_array(parse->findings.ctx, spec->table_count, sizeof(*spec->tables));
+	parse->table_nodes = ctx_alloc_array(parse->findings.ctx, spec->table_count, sizeof(*parse->table_nodes));
 	for (const struct node *child = map->first; child != NULL; child = child->next, i++) {
 		parse->table_nodes[i] = read_table(parse, &spec->tables[i], child) ? child : NULL;
 	}

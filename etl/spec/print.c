@@ -40,8 +40,7 @@ lookup_to_json(struct ctx *ctx, const struct spec_lookup *lookup)
 	json_put(object, "match", names_to_json(ctx, lookup->match, lookup->dimension->key_count));
 	json_put_string(ctx, object, "as_of", lookup->as_of);
 	json_put_string(ctx, object, "missing", missing_names[lookup->missing]);
-	json_put_string(ctx, object, "before_first",
-	    lookup->before_first_missing ? "missing" : "first");
+	json_put_string(ctx, object, "before_first", lookup->before_first_missing ? "missing" : "first");
 	return object;
 }
 
@@ -52,8 +51,7 @@ history_to_json(struct ctx *ctx, const struct spec_table *table)
 
 	json_put_int(object, "scd", table->scd);
 	json_put_string(ctx, object, "valid_from", table->valid_from);
-	json_put_string(ctx, object, "deletes",
-	    table->deletes == DELETES_CLOSE ? "close" : "ignore");
+	json_put_string(ctx, object, "deletes", table->deletes == DELETES_CLOSE ? "close" : "ignore");
 	return object;
 }
 
@@ -65,8 +63,7 @@ begin_text(struct ctx *ctx, const struct spec_table *table)
 	struct text out;
 
 	if (period_is_zero(before))
-		return ctx_strndup(ctx, clock_format(ctx, table->begin_us),
-		    sizeof("YYYY-MM-DD") - 1);
+		return ctx_strndup(ctx, clock_format(ctx, table->begin_us), sizeof("YYYY-MM-DD") - 1);
 	text_init(&out, ctx);
 	text_add(&out, "-P");
 	if (before->months > 0)
@@ -95,8 +92,7 @@ put_fact(struct ctx *ctx, json_t *object, const struct spec_table *table)
 static json_t *
 table_to_json(struct ctx *ctx, const struct spec_table *table)
 {
-	json_t *object = json_new_object(ctx), *columns = json_new_array(ctx),
-	       *lookups = json_new_array(ctx);
+	json_t *object = json_new_object(ctx), *columns = json_new_array(ctx), *lookups = json_new_array(ctx);
 	json_t *source = json_new_object(ctx);
 
 	for (size_t i = 0; i < table->column_count; i++)
@@ -151,8 +147,7 @@ source_to_json(struct ctx *ctx, const struct spec_source *source)
 json_t *
 spec_to_json(struct ctx *ctx, const struct spec *spec)
 {
-	json_t *object = json_new_object(ctx), *params = json_new_array(ctx),
-	       *sources = json_new_array(ctx);
+	json_t *object = json_new_object(ctx), *params = json_new_array(ctx), *sources = json_new_array(ctx);
 	json_t *tables = json_new_array(ctx);
 
 	for (size_t i = 0; i < spec->param_count; i++)

@@ -76,8 +76,7 @@ parse_numeric(const char *s, struct spec_type *type)
 	if (strncmp(s, "numeric(", 8) != 0)
 		return false;
 	s += 8;
-	if (!take_small(&s, &type->precision) || type->precision < 1 ||
-	    type->precision > LARGEST_PRECISION)
+	if (!take_small(&s, &type->precision) || type->precision < 1 || type->precision > LARGEST_PRECISION)
 		return false;
 	if (*s == ',') {
 		s++;
@@ -199,8 +198,7 @@ repetitions(const char *pattern)
 {
 	long product = 1;
 
-	for (const char *p = strchr(pattern, '{'); p != NULL && product <= MOST_REPETITIONS;
-	     p = strchr(p + 1, '{')) {
+	for (const char *p = strchr(pattern, '{'); p != NULL && product <= MOST_REPETITIONS; p = strchr(p + 1, '{')) {
 		long most = 1, n = 1;
 
 		for (const char *q = p + 1; *q != '\0' && *q != '}'; q++) {
@@ -258,8 +256,7 @@ spec_param_accepts(struct ctx *ctx, const struct spec_param *param, const char *
 		return false;
 	if (param->pattern == NULL)
 		return true;
-	if (regcomp(regex, ctx_printf(tmp, "^(%s)$", param->pattern), REG_EXTENDED | REG_NOSUB) !=
-	    0)
+	if (regcomp(regex, ctx_printf(tmp, "^(%s)$", param->pattern), REG_EXTENDED | REG_NOSUB) != 0)
 		return false;
 	ctx_defer(tmp, release_regex, regex);
 	return regexec(regex, value, 0, NULL, 0) == 0;

@@ -40,8 +40,7 @@ bool
 node_is_null(const struct node *node)
 {
 	return node->kind == NODE_SCALAR && node->plain &&
-	       (*node->text == '\0' || strcmp(node->text, "~") == 0 ||
-		   strcmp(node->text, "null") == 0);
+	       (*node->text == '\0' || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
 }
 
 static struct spec_place
@@ -75,8 +74,7 @@ attach(struct reader *reader, struct node *node)
 		node->key_place = reader->key->place;
 		reader->key = NULL;
 		if (node_get(parent, node->key) != NULL)
-			(void)finding(reader->findings, &node->key_place, "key '%s' is here twice",
-			    node->key);
+			(void)finding(reader->findings, &node->key_place, "key '%s' is here twice", node->key);
 	}
 	if (parent->last != NULL)
 		parent->last->next = node;
@@ -90,8 +88,7 @@ attach(struct reader *reader, struct node *node)
 static bool
 wants_key(const struct reader *reader)
 {
-	return reader->depth > 0 && reader->open[reader->depth - 1]->kind == NODE_MAP &&
-	       reader->key == NULL;
+	return reader->depth > 0 && reader->open[reader->depth - 1]->kind == NODE_MAP && reader->key == NULL;
 }
 
 static bool
@@ -103,17 +100,14 @@ read_scalar(struct reader *reader, struct fy_event *event, struct node *node)
 
 	node->kind = NODE_SCALAR;
 	node->text = text == NULL ? "" : ctx_strndup(ctx, text, length);
-	node->plain =
-	    event->scalar.value == NULL || fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
+	node->plain = event->scalar.value == NULL || fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
 	if (strlen(node->text) != (text == NULL ? 0 : length) ||
 	    strcmp(text_sanitize(ctx, node->text), node->text) != 0)
-		return finding(reader->findings, &node->place,
-		    "the text has control characters or is not UTF-8");
+		return finding(reader->findings, &node->place, "the text has control characters or is not UTF-8");
 	if (!wants_key(reader))
 		return attach(reader, node);
 	if (strcmp(node->text, "<<") == 0)
-		return finding(reader->findings, &node->place,
-		    "merge keys (<<) are not allowed: write the keys out");
+		return finding(reader->findings, &node->place, "merge keys (<<) are not allowed: write the keys out");
 	reader->key = node;
 	return true;
 }
@@ -127,8 +121,7 @@ read_open(struct reader *reader, struct node *node, enum node_kind kind)
 	if (!attach(reader, node))
 		return false;
 	if (reader->depth == DEPTH_LIMIT)
-		return finding(reader->findings, &node->place, "nested deeper than %d levels",
-		    DEPTH_LIMIT);
+		return finding(reader->findings, &node->place, "nested deeper than %d levels", DEPTH_LIMIT);
 	reader->open[reader->depth++] = node;
 	return true;
 }
@@ -137,8 +130,7 @@ static bool
 read_document_start(struct reader *reader, const struct node *node)
 {
 	if (reader->document_seen)
-		return finding(reader->findings, &node->place,
-		    "a second document: one file is one document");
+		return finding(reader->findings, &node->place, "a second document: one file is one document");
 	reader->document_seen = true;
 	return true;
 }
@@ -220,11 +212,9 @@ check_bytes(struct findings *findings, const char *file, const char *text)
 
 	for (; *text != '\0'; text++, clean++) {
 		if (*text != *clean && *text != '\r')
-			return finding(findings, &place,
-			    "a control character, or a byte that is not UTF-8");
+			return finding(findings, &place, "a control character, or a byte that is not UTF-8");
 		if (*text == '\n')
-			place =
-			    (struct spec_place){.file = file, .line = place.line + 1, .column = 1};
+			place = (struct spec_place){.file = file, .line = place.line + 1, .column = 1};
 		else if ((*text & 0xc0) != 0x80)
 			place.column++;
 	}
@@ -270,8 +260,7 @@ struct node *
 yaml_read(struct findings *findings, const char *file, const char *text)
 {
 	CTX_SCOPE(tmp, findings->ctx);
-	struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG,
-	    .diag = new_diag(tmp)};
+	struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = new_diag(tmp)};
 	struct reader reader = {.findings = findings, .file = file};
 	struct spec_place start = {.file = file, .line = 1, .column = 1};
 	size_t length = strlen(text);

@@ -20,8 +20,8 @@ struct answer {
 };
 
 static enum MHD_Result
-answer_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-    const char *version, const char *upload, size_t *upload_size, void **state)
+answer_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+    const char *upload, size_t *upload_size, void **state)
 {
 	const struct answer *answer = cls;
 	static int seen;
@@ -81,14 +81,12 @@ main(int argc, char **argv)
 		return 1;
 	}
 	answer.status = (unsigned)strtoul(argv[1], NULL, 10);
-	answer.response =
-	    MHD_create_response_from_buffer(read_file(argv[2], body), body, MHD_RESPMEM_PERSISTENT);
+	answer.response = MHD_create_response_from_buffer(read_file(argv[2], body), body, MHD_RESPMEM_PERSISTENT);
 	(void)read_file(argv[3], headers);
 	add_headers(answer.response, headers);
 	any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	daemon =
-	    MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer_request, &answer,
-		MHD_OPTION_SOCK_ADDR, &any, MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_END);
+	daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer_request, &answer,
+	    MHD_OPTION_SOCK_ADDR, &any, MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_END);
 	if (daemon == NULL)
 		return 1;
 	printf("%u\n", (unsigned)MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);

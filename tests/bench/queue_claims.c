@@ -52,8 +52,7 @@ claim_once(struct pg *db, struct times *times)
 		struct step_result result = {0};
 		bool mine;
 
-		ASSERT(
-		    step_succeed(ctx, db, &claims.items[i], STORES_BOOT, &result, &mine) && mine);
+		ASSERT(step_succeed(ctx, db, &claims.items[i], STORES_BOOT, &result, &mine) && mine);
 	}
 	times->ends_us += clock_monotonic_us() - since_us;
 	ctx_free(ctx);
@@ -63,9 +62,8 @@ claim_once(struct pg *db, struct times *times)
 static int
 floor_once(struct pg *db, struct times *times)
 {
-	static const char claim[] =
-	    "UPDATE floor SET state = 'running' WHERE id IN (SELECT id FROM floor "
-	    "WHERE state = 'queued' ORDER BY id LIMIT 8 FOR UPDATE SKIP LOCKED) RETURNING id";
+	static const char claim[] = "UPDATE floor SET state = 'running' WHERE id IN (SELECT id FROM floor "
+				    "WHERE state = 'queued' ORDER BY id LIMIT 8 FOR UPDATE SKIP LOCKED) RETURNING id";
 	struct ctx *ctx = ctx_new("floor", 0);
 	int64_t since_us = clock_monotonic_us();
 	struct pg_rows rows, ended;
@@ -77,8 +75,8 @@ floor_once(struct pg *db, struct times *times)
 	since_us = clock_monotonic_us();
 	for (int i = 0; i < count; i++)
 		ASSERT(pg_query_prepared(ctx, db, "floor_end",
-		    "UPDATE floor SET state = 'succeeded' WHERE id = $1::bigint",
-		    PG_PARAMS(pg_value(&rows, i, 0)), &ended));
+		    "UPDATE floor SET state = 'succeeded' WHERE id = $1::bigint", PG_PARAMS(pg_value(&rows, i, 0)),
+		    &ended));
 	times->ends_us += clock_monotonic_us() - since_us;
 	ctx_free(ctx);
 	return count;
@@ -114,9 +112,8 @@ main(int argc, char **argv)
 			floored += floor_once(db, &theirs);
 		}
 		ASSERT(done == steps && floored == steps);
-		printf("%.0f %.0f %.0f %.0f\n", per_second(done, ours.claims_us),
-		    per_second(floored, theirs.claims_us), per_second(done, ours.ends_us),
-		    per_second(floored, theirs.ends_us));
+		printf("%.0f %.0f %.0f %.0f\n", per_second(done, ours.claims_us), per_second(floored, theirs.claims_us),
+		    per_second(done, ours.ends_us), per_second(floored, theirs.ends_us));
 		(void)fflush(stdout);
 		ctx_free(round);
 	}

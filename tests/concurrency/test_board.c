@@ -156,8 +156,7 @@ test_load(void **state)
 
 	assert_true(board_load(ctx, house->board, db, accept_run(ctx, db), &page, &found));
 	assert_true(found && strstr(page->body, "\"queued\"") != NULL);
-	assert_true(board_load(ctx, house->board, db, "018f0000-0000-7000-8000-000000000000", &page,
-	    &found));
+	assert_true(board_load(ctx, house->board, db, "018f0000-0000-7000-8000-000000000000", &page, &found));
 	assert_false(found);
 	assert_null(page);
 }
@@ -174,11 +173,10 @@ test_hole(void **state)
 
 	assert_true(comes_true(house, held, "queued") && comes_true(house, other, "queued"));
 	assert_true(pg_begin(ctx, early));
-	assert_true(pg_query(ctx, early,
-	    "UPDATE control.run SET note = 'held', version = version + 1 WHERE id = $1",
+	assert_true(pg_query(ctx, early, "UPDATE control.run SET note = 'held', version = version + 1 WHERE id = $1",
 	    PG_PARAMS(held), NULL));
-	assert_true(pg_query(ctx, early,
-	    "INSERT INTO control.outbox (run_id, kind) VALUES ($1, 'run')", PG_PARAMS(held), NULL));
+	assert_true(pg_query(ctx, early, "INSERT INTO control.outbox (run_id, kind) VALUES ($1, 'run')",
+	    PG_PARAMS(held), NULL));
 	assert_true(run_cancel(ctx, late, other, "tester", &run));
 	assert_true(comes_true(house, other, run_status_name(run.status)));
 	clock_sleep_ms(1500); /* rounds that look in vain */
@@ -264,8 +262,7 @@ test_many(void **state)
 
 	for (size_t i = 0; i < 4; i++) {
 		writers[i] = (struct writer){.house = *state, .ctx = ctx_new("writer", 0)};
-		assert_int_equal(pthread_create(&writers[i].thread, NULL, write_runs, &writers[i]),
-		    0);
+		assert_int_equal(pthread_create(&writers[i].thread, NULL, write_runs, &writers[i]), 0);
 	}
 	for (size_t i = 0; i < 4; i++) {
 		pthread_join(writers[i].thread, NULL);

@@ -54,9 +54,8 @@ end_claim(struct ctx *ctx, struct pg *db, const struct step_claim *claim, unsign
 	bool mine;
 
 	if (claim->end_as != NULL)
-		return chance(seed, 3) == 0
-			   ? step_succeed(ctx, db, claim, claim->boot_id, &result, &mine)
-			   : step_end(ctx, db, claim, claim->boot_id, &mine);
+		return chance(seed, 3) == 0 ? step_succeed(ctx, db, claim, claim->boot_id, &result, &mine)
+					    : step_end(ctx, db, claim, claim->boot_id, &mine);
 	switch (chance(seed, 12)) {
 	case 0: return step_retry_later(ctx, db, claim, claim->boot_id, error, 1, &mine);
 	case 1: return step_hand_back(ctx, db, claim, claim->boot_id, &mine);
@@ -119,23 +118,21 @@ sweep(void *arg)
 		CTX_SCOPE(tmp, ctx);
 		int64_t lost, expired;
 
-		ASSERT(
-		    step_expire_leases(tmp, db, &lost) && run_expire_deadlines(tmp, db, &expired));
+		ASSERT(step_expire_leases(tmp, db, &lost) && run_expire_deadlines(tmp, db, &expired));
 		ASSERT(text_equal(
 		    stores_ask(tmp, db,
 			"SELECT count(*) FROM control.step a JOIN control.step b ON a.id < b.id "
 			"AND a.warehouse_table = b.warehouse_table AND a.span && b.span WHERE a.status = 'running' "
 			"AND b.status = 'running' AND a.end_as IS NULL AND b.end_as IS NULL"),
 		    "0"));
-		ASSERT(text_equal(
-		    stores_ask(tmp, db,
-			"SELECT count(*) FROM (SELECT step_id FROM control.attempt WHERE status = 'running' "
-			"GROUP BY step_id HAVING count(*) > 1) twice"),
-		    "0"));
+		ASSERT(
+		    text_equal(stores_ask(tmp, db,
+				   "SELECT count(*) FROM (SELECT step_id FROM control.attempt WHERE status = 'running' "
+				   "GROUP BY step_id HAVING count(*) > 1) twice"),
+			"0"));
 		atomic_store(&shared.left,
-		    (int)strtol(stores_ask(tmp, db,
-				    "SELECT count(*) FROM control.run WHERE finished_at IS NULL"),
-			NULL, 10));
+		    (int)strtol(stores_ask(tmp, db, "SELECT count(*) FROM control.run WHERE finished_at IS NULL"), NULL,
+			10));
 		clock_sleep_ms(2);
 	}
 	ctx_free(ctx);
@@ -156,16 +153,14 @@ make_runs(struct ctx *ctx, struct pg *db)
 		steps[DAYS + 1] = stores_step(ctx, "c", 2, -1);
 		(void)stores_plan(ctx, db, steps, DAYS + 2);
 	}
-	stores_do(ctx, db,
-	    "UPDATE control.run SET max_parallel = 5 WHERE id IN (SELECT id FROM control.run LIMIT 2)");
+	stores_do(ctx, db, "UPDATE control.run SET max_parallel = 5 WHERE id IN (SELECT id FROM control.run LIMIT 2)");
 }
 
 /* Cancels the run that was made last, and retries it until it is not in the mood. */
 static void
 disturb(struct ctx *ctx, struct pg *db)
 {
-	const char *id =
-	    stores_ask(ctx, db, "SELECT id FROM control.run ORDER BY created_at DESC LIMIT 1");
+	const char *id = stores_ask(ctx, db, "SELECT id FROM control.run ORDER BY created_at DESC LIMIT 1");
 	struct run run;
 
 	for (int i = 0; i < 3; i++) {
@@ -188,9 +183,7 @@ expect(struct ctx *ctx, struct pg *db, const char *sql, const char *answer)
 static void
 expect_tidy(struct ctx *ctx, struct pg *db)
 {
-	expect(ctx, db,
-	    "SELECT count(*) FROM control.step WHERE status IN ('waiting', 'queued', 'running')",
-	    "0");
+	expect(ctx, db, "SELECT count(*) FROM control.step WHERE status IN ('waiting', 'queued', 'running')", "0");
 	expect(ctx, db, "SELECT count(*) FROM control.attempt WHERE status = 'running'", "0");
 	expect(ctx, db, "SELECT count(*) - count(DISTINCT load_number) FROM control.attempt", "0");
 	expect(ctx, db,
@@ -248,9 +241,7 @@ post(void *arg)
 	    .requested_by = "u",
 	    .trigger_kind = "api",
 	    .spec_version = "s"};
-	struct run_acceptance how = {.idempotency_key = "k",
-	    .fingerprint = "1",
-	    .on_duplicate = "queue"};
+	struct run_acceptance how = {.idempotency_key = "k", .fingerprint = "1", .on_duplicate = "queue"};
 	struct ctx *ctx = ctx_new("post", 0);
 	struct pg *db = stores_open(ctx);
 	atomic_int *made = arg;

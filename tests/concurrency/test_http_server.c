@@ -60,8 +60,7 @@ fake_page(struct ctx *ctx, struct app *app, const char *run_id)
 }
 
 static bool
-fake_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter,
-    struct log_lines *lines, bool *final)
+fake_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter, struct log_lines *lines, bool *final)
 {
 	int64_t count;
 
@@ -70,8 +69,7 @@ fake_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter,
 	count = atomic_load(&line_count);
 	lines->lines = ctx_alloc_array(ctx, (size_t)filter->limit, sizeof(*lines->lines));
 	lines->ids = ctx_alloc_array(ctx, (size_t)filter->limit, sizeof(*lines->ids));
-	for (int64_t id = filter->after + 1; id <= count && (int64_t)lines->count < filter->limit;
-	     id++) {
+	for (int64_t id = filter->after + 1; id <= count && (int64_t)lines->count < filter->limit; id++) {
 		lines->ids[lines->count] = id;
 		lines->lines[lines->count++] = ctx_printf(ctx, "{\"id\":%lld}", (long long)id);
 	}
@@ -153,8 +151,7 @@ stop(void **state)
 	http_stop(fixture->server);
 	took_us = clock_monotonic_us() - before_us;
 	ctx_free(fixture->ctx);
-	return took_us < 3 * CLOCK_SECOND_US ? 0
-					     : -1; /* nothing was left open until the drain's end */
+	return took_us < 3 * CLOCK_SECOND_US ? 0 : -1; /* nothing was left open until the drain's end */
 }
 
 static int
@@ -238,8 +235,7 @@ keeps_alive_and_pipelines(void **state)
 	assert_non_null(strstr(answer, "X-Content-Type-Options: nosniff"));
 	assert_non_null(strstr(answer, "Cache-Control: no-store"));
 	assert_non_null(strstr(answer, "X-Request-Id: "));
-	send_text(fd, "POST /four HTTP/1.1\r\n" HOST
-		      "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+	send_text(fd, "POST /four HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
 	assert_non_null(strstr(read_until(fixture->ctx, fd, "POST /four 5"), "POST /four 5"));
 	(void)close(fd);
 }
@@ -251,9 +247,7 @@ refuses_what_can_be_read_in_two_ways(void **state)
 		const char *request;
 		int status;
 	} cases[] = {
-	    {"POST / HTTP/1.1\r\n" HOST
-	     "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		400},
+	    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
 	    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400},
 	    {"POST / HTTP/1.1\r\n" HOST "Content-Length : 3\r\n\r\nabc", 400},
 	    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
@@ -265,8 +259,7 @@ refuses_what_can_be_read_in_two_ways(void **state)
 	    {"GET /a/../b HTTP/1.1\r\n" HOST "\r\n", 400},
 	    {"GET /a/%2e%2E/b HTTP/1.1\r\n" HOST "\r\n", 400},
 	    {"GET http://evil/x HTTP/1.1\r\n" HOST "\r\n", 400},
-	    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n",
-		413},
+	    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n", 413},
 	    {"BREW / HTTP/1.1\r\n" HOST "\r\n", 501},
 	    {"DELETE /v1/runs HTTP/1.1\r\n" HOST "\r\n", 405},
 	    {"DELETE /nowhere HTTP/1.1\r\n" HOST "\r\n", 404},
@@ -279,8 +272,7 @@ refuses_what_can_be_read_in_two_ways(void **state)
 		assert_status(answer, cases[i].status);
 		assert_non_null(strstr(answer, "application/problem+json"));
 		assert_non_null(strstr(answer, "Connection: close"));
-		assert_null(strstr(strstr(answer, "\r\n\r\n"),
-		    "HTTP/1.1")); /* one answer, no second request */
+		assert_null(strstr(strstr(answer, "\r\n\r\n"), "HTTP/1.1")); /* one answer, no second request */
 	}
 }
 
@@ -310,26 +302,17 @@ wrong_queries_are_400(void **state)
 {
 	struct fixture *fixture = *state;
 
-	assert_status(exchange_text(fixture, fixture->port,
-			  "GET /a?b=%ff HTTP/1.1\r\n" HOST CLOSE "\r\n"),
-	    400);
-	assert_status(exchange_text(fixture, fixture->port,
-			  "GET /a?b=%zz HTTP/1.1\r\n" HOST CLOSE "\r\n"),
-	    400);
-	assert_status(exchange_text(fixture, fixture->port,
-			  "GET /a?b=%00 HTTP/1.1\r\n" HOST CLOSE "\r\n"),
-	    400);
-	assert_status(exchange_text(fixture, fixture->port,
-			  "GET /a?b=c+d&e HTTP/1.1\r\n" HOST CLOSE "\r\n"),
-	    200);
+	assert_status(exchange_text(fixture, fixture->port, "GET /a?b=%ff HTTP/1.1\r\n" HOST CLOSE "\r\n"), 400);
+	assert_status(exchange_text(fixture, fixture->port, "GET /a?b=%zz HTTP/1.1\r\n" HOST CLOSE "\r\n"), 400);
+	assert_status(exchange_text(fixture, fixture->port, "GET /a?b=%00 HTTP/1.1\r\n" HOST CLOSE "\r\n"), 400);
+	assert_status(exchange_text(fixture, fixture->port, "GET /a?b=c+d&e HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
 }
 
 static void
 tells_no_insides(void **state)
 {
 	struct fixture *fixture = *state;
-	char *answer =
-	    exchange_text(fixture, fixture->port, "GET /broken HTTP/1.1\r\n" HOST CLOSE "\r\n");
+	char *answer = exchange_text(fixture, fixture->port, "GET /broken HTTP/1.1\r\n" HOST CLOSE "\r\n");
 
 	assert_status(answer, 500);
 	assert_null(strstr(answer, "secret detail"));
@@ -339,8 +322,7 @@ static void
 head_has_no_body(void **state)
 {
 	struct fixture *fixture = *state;
-	char *answer =
-	    exchange_text(fixture, fixture->port, "HEAD /x HTTP/1.1\r\n" HOST CLOSE "\r\n");
+	char *answer = exchange_text(fixture, fixture->port, "HEAD /x HTTP/1.1\r\n" HOST CLOSE "\r\n");
 
 	assert_status(answer, 200);
 	assert_non_null(strstr(answer, "Content-Length: 9"));
@@ -353,10 +335,8 @@ the_admin_listener_serves_probes_alone(void **state)
 	struct fixture *fixture = *state;
 	int port = atoi(strrchr(http_admin_url(fixture->server), ':') + 1);
 
-	assert_status(exchange_text(fixture, port, "GET /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n"),
-	    200);
-	assert_status(exchange_text(fixture, port, "GET /v1/runs HTTP/1.1\r\n" HOST CLOSE "\r\n"),
-	    404);
+	assert_status(exchange_text(fixture, port, "GET /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
+	assert_status(exchange_text(fixture, port, "GET /v1/runs HTTP/1.1\r\n" HOST CLOSE "\r\n"), 404);
 }
 
 #define WAIT "GET /wait HTTP/1.1\r\n" HOST "If-None-Match: \"1\"\r\n\r\n"
@@ -419,10 +399,8 @@ streams_follow_and_end(void **state)
 
 	send_text(plain, "GET /stream HTTP/1.1\r\n" HOST CLOSE "\r\n");
 	send_text(events, "GET /stream?sse&after=2 HTTP/1.1\r\n" HOST CLOSE "\r\n");
-	assert_non_null(
-	    strstr(read_until(fixture->ctx, plain, "{\"id\":3}"), "{\"id\":1}\n{\"id\":2}\n"));
-	assert_non_null(
-	    strstr(read_until(fixture->ctx, events, "{\"id\":3}"), "id: 3\nevent: log\ndata: "));
+	assert_non_null(strstr(read_until(fixture->ctx, plain, "{\"id\":3}"), "{\"id\":1}\n{\"id\":2}\n"));
+	assert_non_null(strstr(read_until(fixture->ctx, events, "{\"id\":3}"), "id: 3\nevent: log\ndata: "));
 	atomic_store(&line_count, 20000);
 	atomic_store(&finished, true);
 	http_run_changed(fixture->server, RUN);
@@ -448,8 +426,7 @@ a_slow_client_stops_nobody(void **state)
 	atomic_store(&finished, true);
 	send_text(slow, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
 	send_text(half, "GET /half HTTP/1.1\r\nHo");
-	answer = exchange_text(fixture, fixture->port,
-	    "GET /stream?after=199990 HTTP/1.1\r\n" HOST CLOSE "\r\n");
+	answer = exchange_text(fixture, fixture->port, "GET /stream?after=199990 HTTP/1.1\r\n" HOST CLOSE "\r\n");
 	assert_non_null(strstr(answer, "{\"id\":200000}"));
 	(void)close(slow);
 	(void)close(half);
@@ -471,9 +448,7 @@ clients_that_leave_are_forgotten(void **state)
 	atomic_store(&version, 2);
 	atomic_store(&finished, true);
 	http_run_changed(fixture->server, RUN);
-	assert_status(exchange_text(fixture, fixture->port,
-			  "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n"),
-	    200);
+	assert_status(exchange_text(fixture, fixture->port, "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
 }
 
 static void
@@ -510,15 +485,13 @@ stops_with_everything_suspended(void **state)
 	send_text(slow, "GET /slow HTTP/1.1\r\n" HOST "\r\n");
 	(void)exchange_text(fixture, fixture->port, "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n");
 	http_stop(fixture->server);
-	assert_non_null(
-	    strstr(read_until(fixture->ctx, slow, NULL), "slow")); /* answered, not cut off */
+	assert_non_null(strstr(read_until(fixture->ctx, slow, NULL), "slow")); /* answered, not cut off */
 	for (int i = 0; i < 50; i++) {
 		char *answer = read_until(fixture->ctx, waiting[i], NULL);
 
 		assert_status(answer, 304);
 		assert_non_null(strstr(answer, "Connection: close"));
-		assert_true(
-		    text_ends_with(read_until(fixture->ctx, following[i], NULL), "0\r\n\r\n"));
+		assert_true(text_ends_with(read_until(fixture->ctx, following[i], NULL), "0\r\n\r\n"));
 		(void)close(waiting[i]);
 		(void)close(following[i]);
 	}
@@ -531,8 +504,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(keeps_alive_and_pipelines, start, stop),
 	    cmocka_unit_test_setup_teardown(refuses_what_can_be_read_in_two_ways, start, stop),
-	    cmocka_unit_test_setup_teardown(answers_413_for_a_chunked_body_over_the_limit, start,
-		stop),
+	    cmocka_unit_test_setup_teardown(answers_413_for_a_chunked_body_over_the_limit, start, stop),
 	    cmocka_unit_test_setup_teardown(wrong_queries_are_400, start, stop),
 	    cmocka_unit_test_setup_teardown(tells_no_insides, start, stop),
 	    cmocka_unit_test_setup_teardown(head_has_no_body, start, stop),

@@ -65,15 +65,13 @@ work(void *arg)
 
 		assert_true(pool_take(ctx, house->pool, &db));
 		assert_true(atomic_fetch_add(&house->out, 1) < LIMIT);
-		assert_true(pg_query(ctx, db, "SELECT current_setting('loadstar.mark', true)",
-		    PG_NO_PARAMS, &rows));
+		assert_true(pg_query(ctx, db, "SELECT current_setting('loadstar.mark', true)", PG_NO_PARAMS, &rows));
 		assert_false(text_equal(pg_value(&rows, 0, 0), "left in a transaction"));
 		if (turn % 7 == 0)
 			assert_true(pg_run(ctx, db,
 			    "BEGIN; SELECT set_config('loadstar.mark', 'left in a transaction', true)"));
 		else if (turn % 11 == 0)
-			assert_false(
-			    pg_run(ctx, db, "SELECT pg_terminate_backend(pg_backend_pid())"));
+			assert_false(pg_run(ctx, db, "SELECT pg_terminate_backend(pg_backend_pid())"));
 		else if (turn % 5 == 0)
 			pg_close(db);
 		atomic_fetch_sub(&house->out, 1);
@@ -88,8 +86,8 @@ sessions(struct ctx *ctx)
 	struct pg *db = pg_cluster_open(ctx, "postgres");
 	struct pg_rows rows;
 
-	assert_true(pg_query(ctx, db,
-	    "SELECT count(*) FROM pg_stat_activity WHERE datname = 'pool'", PG_NO_PARAMS, &rows));
+	assert_true(
+	    pg_query(ctx, db, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'pool'", PG_NO_PARAMS, &rows));
 	return pg_i64(&rows, 0, 0);
 }
 

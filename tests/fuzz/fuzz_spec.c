@@ -37,8 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		ASSERT(errors != NULL || ctx_failure(ctx)->code == FAIL_MEMORY_LIMIT);
 		for (; errors != NULL; errors = errors->next)
-			ASSERT(errors->place.line >= 1 && errors->place.column >= 1 &&
-			       errors->message[0] != '\0');
+			ASSERT(errors->place.line >= 1 && errors->place.column >= 1 && errors->message[0] != '\0');
 	}
 	ctx_free(ctx);
 	return 0;

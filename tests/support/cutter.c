@@ -38,8 +38,7 @@ open_socket(const char *folder, bool listens)
 	ASSERT(fd > 0);
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/.s.PGSQL.5432", folder);
 	if (listens)
-		ASSERT(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-		       listen(fd, PAIRS) == 0);
+		ASSERT(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, PAIRS) == 0);
 	else
 		ASSERT(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
 	return fd;
@@ -73,8 +72,8 @@ is_commit(int fd)
 {
 	char bytes[12];
 
-	return recv(fd, bytes, sizeof(bytes), MSG_PEEK) == (ssize_t)sizeof(bytes) &&
-	       bytes[0] == 'Q' && memcmp(bytes + 5, "COMMIT", 7) == 0;
+	return recv(fd, bytes, sizeof(bytes), MSG_PEEK) == (ssize_t)sizeof(bytes) && bytes[0] == 'Q' &&
+	       memcmp(bytes + 5, "COMMIT", 7) == 0;
 }
 
 static void
@@ -94,8 +93,7 @@ from_client(struct cutter *cutter, struct pair *pair)
 static void
 serve_pair(struct cutter *cutter, struct pair *pair)
 {
-	struct pollfd ready[2] = {{.fd = pair->client, .events = POLLIN},
-	    {.fd = pair->server, .events = POLLIN}};
+	struct pollfd ready[2] = {{.fd = pair->client, .events = POLLIN}, {.fd = pair->server, .events = POLLIN}};
 
 	(void)poll(ready, 2, 0);
 	if (ready[1].revents != 0 && pair->doomed)
@@ -130,10 +128,8 @@ run(void *arg)
 		for (size_t i = 0; i < PAIRS; i++) {
 			if (cutter->pairs[i].client == 0)
 				continue;
-			all[count++] =
-			    (struct pollfd){.fd = cutter->pairs[i].client, .events = POLLIN};
-			all[count++] =
-			    (struct pollfd){.fd = cutter->pairs[i].server, .events = POLLIN};
+			all[count++] = (struct pollfd){.fd = cutter->pairs[i].client, .events = POLLIN};
+			all[count++] = (struct pollfd){.fd = cutter->pairs[i].server, .events = POLLIN};
 		}
 		(void)poll(all, count, TICK_MS);
 		if (all[0].revents != 0)

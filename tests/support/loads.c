@@ -106,11 +106,7 @@ ask(struct loads *loads, struct pg *pg, const char *sql)
 		for (int column = 0; column < rows.columns; column++) {
 			const char *value = pg_value(&rows, row, column);
 
-			text_addf(&out, "%s%s",
-			    column > 0 ? " "
-			    : row > 0  ? "\n"
-				       : "",
-			    value != NULL ? value : "-");
+			text_addf(&out, "%s%s", column > 0 ? " " : row > 0 ? "\n" : "", value != NULL ? value : "-");
 		}
 	return out.data;
 }
@@ -131,8 +127,7 @@ static void
 apply_ddl(struct loads *loads)
 {
 	struct slice_job job = loads_job(loads, "dim_part", -1);
-	const struct spec_table **tables =
-	    ctx_alloc_array(loads->ctx, loads->spec->table_count, sizeof(*tables));
+	const struct spec_table **tables = ctx_alloc_array(loads->ctx, loads->spec->table_count, sizeof(*tables));
 
 	for (size_t i = 0; i < loads->spec->table_count; i++)
 		tables[i] = &loads->spec->tables[i];
@@ -166,10 +161,8 @@ loads_new(void)
 	must(loads, config_load(ctx, &argc, argv, &loads->config));
 	loads->source = pg_cluster_open(ctx, "slice_source");
 	loads->warehouse = pg_cluster_open(ctx, "slice_warehouse");
-	config_add_connection(ctx, &loads->config, "shop",
-	    pg_cluster_url(ctx, "slice_source").hidden);
-	config_add_connection(ctx, &loads->config, "warehouse",
-	    pg_cluster_url(ctx, "slice_warehouse").hidden);
+	config_add_connection(ctx, &loads->config, "shop", pg_cluster_url(ctx, "slice_source").hidden);
+	config_add_connection(ctx, &loads->config, "warehouse", pg_cluster_url(ctx, "slice_warehouse").hidden);
 	loads_source(loads, source_tables);
 	loads_do(loads, no_tables);
 	apply_ddl(loads);
@@ -200,9 +193,8 @@ loads_job(struct loads *loads, const char *table, int day)
 	claim->from_us = day < 0 ? CLOCK_MINUS_INFINITY : start_us + day * CLOCK_DAY_US;
 	claim->to_us = day < 0 ? CLOCK_INFINITY : start_us + (day + 1) * CLOCK_DAY_US;
 	if (day >= 0)
-		claim->slice =
-		    ctx_printf(loads->ctx, "%s/%s", clock_format(loads->ctx, claim->from_us),
-			clock_format(loads->ctx, claim->to_us));
+		claim->slice = ctx_printf(loads->ctx, "%s/%s", clock_format(loads->ctx, claim->from_us),
+		    clock_format(loads->ctx, claim->to_us));
 	return (struct slice_job){.config = &loads->config,
 	    .spec = loads->spec,
 	    .table = spec_find_table(loads->spec, table),

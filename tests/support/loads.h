@@ -30,8 +30,7 @@ struct slice_job loads_again(struct loads *loads, const struct slice_job *job);
 /* Loads and must succeed. */
 struct slice_outcome loads_load(struct loads *loads, const char *table, int day);
 /* Loads a job; FAIL_NONE when it went well. */
-enum fail_code loads_try(struct loads *loads, const struct slice_job *job,
-    struct slice_outcome *outcome);
+enum fail_code loads_try(struct loads *loads, const struct slice_job *job, struct slice_outcome *outcome);
 
 void loads_source(struct loads *loads, const char *sql);
 void loads_do(struct loads *loads, const char *sql);

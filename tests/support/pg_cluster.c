@@ -81,8 +81,8 @@ enter_child(const char *program, const char *const *arguments, int death_signal)
 static void
 make_data(const char *data)
 {
-	const char *arguments[] = {"initdb", "-D", data, "-U", "loadstar", "-A", "trust", "-E",
-	    "UTF8", "--locale=C", "-N", "--no-instructions", NULL};
+	const char *arguments[] = {"initdb", "-D", data, "-U", "loadstar", "-A", "trust", "-E", "UTF8", "--locale=C",
+	    "-N", "--no-instructions", NULL};
 	pid_t child = fork();
 	int status;
 
@@ -97,9 +97,8 @@ static void
 start_server(const char *data)
 {
 	char sockets[100];
-	const char *arguments[] = {"postgres", "-D", data, "-c", sockets, "-c",
-	    "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=120", "-c",
-	    "shared_buffers=32MB", "-c", "log_min_messages=fatal", NULL};
+	const char *arguments[] = {"postgres", "-D", data, "-c", sockets, "-c", "listen_addresses=", "-c", "fsync=off",
+	    "-c", "max_connections=120", "-c", "shared_buffers=32MB", "-c", "log_min_messages=fatal", NULL};
 
 	(void)snprintf(sockets, sizeof(sockets), "unix_socket_directories=%s", folder);
 	server = fork();
@@ -138,8 +137,7 @@ on_exit_stop(void)
 static struct secret
 url_of(struct ctx *ctx, const char *database)
 {
-	return secret_make(ctx,
-	    ctx_printf(ctx, "postgresql://loadstar@/%s?host=%s", database, folder));
+	return secret_make(ctx, ctx_printf(ctx, "postgresql://loadstar@/%s?host=%s", database, folder));
 }
 
 static void
@@ -179,8 +177,7 @@ begin(void)
 		return;
 	user = geteuid() == 0 ? getpwnam("postgres") : NULL;
 	(void)strcpy(folder, "/tmp/loadstar-pg-XXXXXX");
-	if (mkdtemp(folder) == NULL ||
-	    (user != NULL && chown(folder, user->pw_uid, user->pw_gid) != 0))
+	if (mkdtemp(folder) == NULL || (user != NULL && chown(folder, user->pw_uid, user->pw_gid) != 0))
 		die(folder);
 	owner = getpid();
 	find_bin();
@@ -239,11 +236,9 @@ pg_cluster_url(struct ctx *ctx, const char *database)
 
 	begin();
 	db = open_here(tmp, "postgres");
-	must(tmp, pg_query(tmp, db, "SELECT 1 FROM pg_database WHERE datname = $1",
-		      PG_PARAMS(database), &rows));
+	must(tmp, pg_query(tmp, db, "SELECT 1 FROM pg_database WHERE datname = $1", PG_PARAMS(database), &rows));
 	if (rows.count == 0)
-		must(tmp, pg_run(tmp, db,
-			      ctx_printf(tmp, "CREATE DATABASE %s", pg_identifier(tmp, database))));
+		must(tmp, pg_run(tmp, db, ctx_printf(tmp, "CREATE DATABASE %s", pg_identifier(tmp, database))));
 	ctx_free(tmp);
 	return url_of(ctx, database);
 }
@@ -264,9 +259,8 @@ pg_cluster_control(struct ctx *ctx, const char *database)
 
 	begin();
 	db = open_here(tmp, "postgres");
-	must(tmp, pg_run(tmp, db,
-		      ctx_printf(tmp, "DROP DATABASE IF EXISTS %s WITH (FORCE)",
-			  pg_identifier(tmp, database))));
+	must(tmp,
+	    pg_run(tmp, db, ctx_printf(tmp, "DROP DATABASE IF EXISTS %s WITH (FORCE)", pg_identifier(tmp, database))));
 	db = pg_cluster_open(tmp, database);
 	must(tmp, migrate_run(tmp, db, &applied));
 	ctx_free(tmp);

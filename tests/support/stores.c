@@ -93,11 +93,9 @@ stores_plan(struct ctx *ctx, struct pg *db, const struct step_plan *steps, size_
 	bool mine;
 
 	/* Its plan goes ahead of everything that is queued already. */
-	stores_do(ctx, db,
-	    ctx_printf(ctx, "UPDATE control.run SET priority = 1000 WHERE id = '%s'", run.id));
+	stores_do(ctx, db, ctx_printf(ctx, "UPDATE control.run SET priority = 1000 WHERE id = '%s'", run.id));
 	claim = stores_claim(ctx, db);
-	stores_do(ctx, db,
-	    ctx_printf(ctx, "UPDATE control.run SET priority = 0 WHERE id = '%s'", run.id));
+	stores_do(ctx, db, ctx_printf(ctx, "UPDATE control.run SET priority = 0 WHERE id = '%s'", run.id));
 	ASSERT(text_equal(claim.run_id, run.id) && text_equal(claim.kind, "plan"));
 	ASSERT(step_finish_plan(ctx, db, &claim, STORES_BOOT, steps, count, 0, &mine));
 	ASSERT(mine);
@@ -108,20 +106,15 @@ struct step_plan
 stores_step(struct ctx *ctx, const char *table, int64_t wave, int day)
 {
 	int64_t start_us = 0;
-	struct step_plan step = {.id = uuid_make(ctx),
-	    .kind = "fact",
-	    .table = table,
-	    .wave = wave,
-	    .ordinal = day,
-	    .fail_run = true};
+	struct step_plan step =
+	    {.id = uuid_make(ctx), .kind = "fact", .table = table, .wave = wave, .ordinal = day, .fail_run = true};
 
 	ASSERT(clock_parse("2024-01-01", &start_us));
 	step.scope = day < 0 ? "table" : "time";
 	step.from_us = day < 0 ? CLOCK_MINUS_INFINITY : start_us + day * CLOCK_DAY_US;
 	step.to_us = day < 0 ? CLOCK_INFINITY : step.from_us + CLOCK_DAY_US;
 	step.slice = day < 0 ? "table"
-			     : ctx_printf(ctx, "%s/%s", clock_format(ctx, step.from_us),
-				   clock_format(ctx, step.to_us));
+			     : ctx_printf(ctx, "%s/%s", clock_format(ctx, step.from_us), clock_format(ctx, step.to_us));
 	return step;
 }
 

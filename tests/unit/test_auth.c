@@ -69,16 +69,15 @@ stop(void **state)
 
 /* header.payload.signature with an HMAC of the given digest. */
 static char *
-sign(struct ctx *ctx, const EVP_MD *digest, const char *secret, const char *header,
-    const char *payload)
+sign(struct ctx *ctx, const EVP_MD *digest, const char *secret, const char *header, const char *payload)
 {
 	char *head = ctx_printf(ctx, "%s.%s", crypto_base64url(ctx, header, strlen(header)),
 	    crypto_base64url(ctx, payload, strlen(payload)));
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned length = 0;
 
-	assert_non_null(HMAC(digest, secret, (int)strlen(secret), (const unsigned char *)head,
-	    strlen(head), mac, &length));
+	assert_non_null(
+	    HMAC(digest, secret, (int)strlen(secret), (const unsigned char *)head, strlen(head), mac, &length));
 	return ctx_printf(ctx, "%s.%s", head, crypto_base64url(ctx, mac, length));
 }
 
@@ -86,8 +85,7 @@ static char *
 claims(struct ctx *ctx, const char *rest)
 {
 	return ctx_printf(ctx,
-	    "{\"sub\":\"dana\",\"scope\":\"runs:read\",\"iss\":\"https://issuer\",\"aud\":\"loadstar\"%s}",
-	    rest);
+	    "{\"sub\":\"dana\",\"scope\":\"runs:read\",\"iss\":\"https://issuer\",\"aud\":\"loadstar\"%s}", rest);
 }
 
 static bool
@@ -116,17 +114,13 @@ good_tokens_get_in(void **state)
 	};
 
 	for (size_t i = 0; i < LENGTH_OF(good); i++) {
-		assert_true(
-		    gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN, claims(f->ctx, good[i]))));
-		assert_true(
-		    gets_in(f, sign(f->ctx, EVP_sha256(), SECOND, PLAIN, claims(f->ctx, good[i]))));
+		assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN, claims(f->ctx, good[i]))));
+		assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECOND, PLAIN, claims(f->ctx, good[i]))));
 	}
-	assert_true(gets_in(f,
-	    sign(f->ctx, EVP_sha256(), SECRET, "{\"alg\":\"HS256\"}", claims(f->ctx, good[0]))));
-	assert_true(
-	    gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
-			   "{\"sub\":\"dana\",\"exp\":1706706000,\"iss\":\"https://issuer\","
-			   "\"aud\":[\"other\",\"loadstar\"]}")));
+	assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, "{\"alg\":\"HS256\"}", claims(f->ctx, good[0]))));
+	assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
+				   "{\"sub\":\"dana\",\"exp\":1706706000,\"iss\":\"https://issuer\","
+				   "\"aud\":[\"other\",\"loadstar\"]}")));
 }
 
 static void
@@ -212,8 +206,7 @@ wrong_headers_stay_out(void **state)
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++)
 		if (gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, wrong[i], payload)))
 			assert_string_equal(wrong[i], "refused");
-	assert_false(
-	    gets_in(f, sign(f->ctx, EVP_sha512(), SECRET, "{\"alg\":\"HS512\"}", payload)));
+	assert_false(gets_in(f, sign(f->ctx, EVP_sha512(), SECRET, "{\"alg\":\"HS512\"}", payload)));
 	assert_false(gets_in(f, sign(f->ctx, EVP_sha512(), SECRET, PLAIN, payload)));
 }
 
@@ -281,13 +274,11 @@ long_tokens_and_other_schemes_stay_out(void **state)
 	struct fixture *f = *state;
 	struct principal *who;
 	char *padding = ctx_alloc(f->ctx, 9000);
-	static const char *const wrong[] = {"", "Bearer", "Bearer ", "Basic ZGFuYTpkYW5h",
-	    "bearer"};
+	static const char *const wrong[] = {"", "Bearer", "Bearer ", "Basic ZGFuYTpkYW5h", "bearer"};
 
 	memset(padding, 'x', 8999);
-	assert_false(gets_in(f,
-	    sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
-		claims(f->ctx, ctx_printf(f->ctx, ",\"exp\":1706706000,\"x\":\"%s\"", padding)))));
+	assert_false(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
+				    claims(f->ctx, ctx_printf(f->ctx, ",\"exp\":1706706000,\"x\":\"%s\"", padding)))));
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++) {
 		assert_false(auth_verify(f->ctx, f->auth, wrong[i], &who));
 		fail_clear(f->ctx);
@@ -302,8 +293,8 @@ issued_tokens_get_in(void **state)
 	struct principal *who;
 	char *token;
 
-	assert_true(auth_issue(f->ctx, &f->config.jwt_secret, "dana", NULL, 3600, "https://issuer",
-	    "loadstar", &token));
+	assert_true(
+	    auth_issue(f->ctx, &f->config.jwt_secret, "dana", NULL, 3600, "https://issuer", "loadstar", &token));
 	assert_true(auth_verify(f->ctx, f->auth, ctx_printf(f->ctx, "bearer %s", token), &who));
 	assert_string_equal(who->subject, "dana");
 	for (int scope = 0; scope < SCOPE_COUNT; scope++)
@@ -358,8 +349,7 @@ scopes_reach_as_far_as_they_say(void **state)
 	for (size_t i = 0; i < LENGTH_OF(cases); i++) {
 		struct principal who = {"dana", cases[i].scopes};
 
-		assert_int_equal(auth_may(f->ctx, &who, cases[i].scope, cases[i].pipeline),
-		    cases[i].may);
+		assert_int_equal(auth_may(f->ctx, &who, cases[i].scope, cases[i].pipeline), cases[i].may);
 		fail_clear(f->ctx);
 	}
 }
@@ -368,8 +358,7 @@ static void
 pipelines_of_a_scope(void **state)
 {
 	struct fixture *f = *state;
-	struct principal two = {"d", "runs:read:a runs:write admin:b"},
-			 all = {"d", "runs:read:a runs:read"};
+	struct principal two = {"d", "runs:read:a runs:write admin:b"}, all = {"d", "runs:read:a runs:read"};
 	const char *const *names = auth_pipelines(f->ctx, &two, SCOPE_RUNS_READ);
 
 	assert_string_equal(names[0], "a");

@@ -16,9 +16,9 @@
 static int
 setup(void **state)
 {
-	static const char *const variables[] = {"LOADSTAR_CONNECTION_RDS",
-	    "LOADSTAR_CONNECTION_RDS_FILE", "LOADSTAR_JWT_SECRET", "LOADSTAR_JWT_SECRET_FILE",
-	    "LOADSTAR_LISTEN", "LOADSTAR_WORKERS", "LOADSTAR_DATABASE_URL", "LOADSTAR_LEASE"};
+	static const char *const variables[] = {"LOADSTAR_CONNECTION_RDS", "LOADSTAR_CONNECTION_RDS_FILE",
+	    "LOADSTAR_JWT_SECRET", "LOADSTAR_JWT_SECRET_FILE", "LOADSTAR_LISTEN", "LOADSTAR_WORKERS",
+	    "LOADSTAR_DATABASE_URL", "LOADSTAR_LEASE"};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
 		(void)unsetenv(variables[i]);
@@ -60,9 +60,8 @@ static void
 test_order(void **state)
 {
 	struct config config;
-	char *argv[] = {(char[]){"serve"}, (char[]){"--listen"}, (char[]){"[::1]:1"},
-	    (char[]){"--workers=3"}, (char[]){"--embedded"}, (char[]){"--other=x"},
-	    (char[]){"rest"}, NULL};
+	char *argv[] = {(char[]){"serve"}, (char[]){"--listen"}, (char[]){"[::1]:1"}, (char[]){"--workers=3"},
+	    (char[]){"--embedded"}, (char[]){"--other=x"}, (char[]){"rest"}, NULL};
 	int argc = 7;
 
 	assert_int_equal(setenv("LOADSTAR_LISTEN", "0.0.0.0:9", 1), 0);
@@ -134,8 +133,7 @@ test_files(void **state)
 	assert_string_equal(secret_reveal(&url), "postgresql://u:c4n4ry@db/x");
 	assert_string_equal(secret_reveal(&config.jwt_secret), "postgresql://u:c4n4ry@db/x");
 	assert_null(strstr(config_dump(*state, &config), "c4n4ry"));
-	assert_non_null(strstr(config_dump(*state, &config),
-	    "LOADSTAR_CONNECTION_RDS = postgresql://u:***@db/x\n"));
+	assert_non_null(strstr(config_dump(*state, &config), "LOADSTAR_CONNECTION_RDS = postgresql://u:***@db/x\n"));
 	assert_int_equal(unlink(path), 0);
 	assert_false(load(*state, &config, NULL, NULL));
 	assert_non_null(strstr(ctx_failure(*state)->message, path));
@@ -148,8 +146,7 @@ test_connections(void **state)
 	struct secret url;
 
 	assert_int_equal(setenv("LOADSTAR_CONNECTION_RDS", "one", 1), 0);
-	assert_int_equal(setenv("LOADSTAR_CONNECTION_RDS_FILE", "/nonexistent", 1),
-	    0); /* the variable itself wins */
+	assert_int_equal(setenv("LOADSTAR_CONNECTION_RDS_FILE", "/nonexistent", 1), 0); /* the variable itself wins */
 	assert_true(load(*state, &config, NULL, NULL));
 	config_add_connection(*state, &config, "rds", "two");
 	config_add_connection(*state, &config, "warehouse", "three");
@@ -164,8 +161,8 @@ test_connections(void **state)
 static void
 test_sizes(void **state)
 {
-	static const char *const wrong[] = {"", "KiB", "1kb", "1 KiB", "-1", "1.5MiB",
-	    "1234567890123", "999999999999GiB"};
+	static const char *const wrong[] = {"", "KiB", "1kb", "1 KiB", "-1", "1.5MiB", "1234567890123",
+	    "999999999999GiB"};
 	int64_t bytes;
 
 	(void)state;
@@ -174,11 +171,10 @@ test_sizes(void **state)
 	assert_true(config_parse_size("2GiB", &bytes) && bytes == INT64_C(2) << 30);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		assert_false(config_parse_size(wrong[i], &bytes));
-	assert_true(config_is_loopback("127.0.0.1:80") && config_is_loopback("[::1]:80") &&
-		    config_is_loopback("localhost:80"));
+	assert_true(
+	    config_is_loopback("127.0.0.1:80") && config_is_loopback("[::1]:80") && config_is_loopback("localhost:80"));
 	assert_false(config_is_loopback("0.0.0.0:80") || config_is_loopback("[::]:80") ||
-		     config_is_loopback("localhost.evil:80") ||
-		     config_is_loopback("127.evil.example:80"));
+		     config_is_loopback("localhost.evil:80") || config_is_loopback("127.evil.example:80"));
 }
 
 /* Each secret is told as a secret, each row has what --help needs, no two rows share a name. */
@@ -195,8 +191,8 @@ test_table(void **state)
 		    strstr(s->variable, "DATABASE_URL") != NULL)
 			assert_true(s->secret);
 		for (size_t j = 0; j < i; j++)
-			assert_true(strcmp(s->flag, config_settings[j].flag) != 0 &&
-				    s->offset != config_settings[j].offset);
+			assert_true(
+			    strcmp(s->flag, config_settings[j].flag) != 0 && s->offset != config_settings[j].offset);
 	}
 }
 

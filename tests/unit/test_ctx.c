@@ -144,8 +144,7 @@ test_table(void **state)
 
 		assert_int_equal(fail_code_find(kind->name), i);
 		assert_non_null(kind->title);
-		assert_true(
-		    i == FAIL_NONE || (kind->http_status >= 400 && kind->http_status < 600));
+		assert_true(i == FAIL_NONE || (kind->http_status >= 400 && kind->http_status < 600));
 		assert_int_equal(kind->retryable,
 		    kind->class == FAIL_CLASS_TRANSIENT || kind->class == FAIL_CLASS_CONFLICT);
 	}

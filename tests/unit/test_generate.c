@@ -30,8 +30,7 @@ teardown(void **state)
 static void
 add(struct text *out, const char *phase, const struct load_statements *statements)
 {
-	static const char *const when[] = {"", " (into an empty slice)",
-	    " (into a slice with rows)"};
+	static const char *const when[] = {"", " (into an empty slice)", " (into a slice with rows)"};
 
 	for (size_t i = 0; i < statements->count; i++)
 		text_addf(out, "-- %s: %s%s\n%s;\n\n", phase, statements->items[i].name,
@@ -66,8 +65,7 @@ everything(struct ctx *ctx, const struct spec *spec, const struct spec_table *ta
 	add(&out, "stage", &statements);
 	generate_locks(ctx, spec, table, &locks, &count);
 	for (size_t i = 0; i < count; i++)
-		text_addf(&out, "-- publish: lock %s%s\n", locks[i].table,
-		    locks[i].exclusive ? "" : ", shared");
+		text_addf(&out, "-- publish: lock %s%s\n", locks[i].table, locks[i].exclusive ? "" : ", shared");
 	assert_true(generate_publish(ctx, spec, table, scope, &statements));
 	add(&out, "publish", &statements);
 	add_one(&out, "publish: content hash", generate_content_hash(ctx, spec, table, scope));
@@ -100,8 +98,7 @@ test_pure(void **state)
 	const struct spec *one = loads_spec(ctx), *two = loads_spec(ctx);
 
 	for (size_t i = 0; i < one->table_count; i++)
-		assert_string_equal(everything(ctx, one, &one->tables[i]),
-		    everything(ctx, two, &two->tables[i]));
+		assert_string_equal(everything(ctx, one, &one->tables[i]), everything(ctx, two, &two->tables[i]));
 }
 
 static void
@@ -115,8 +112,7 @@ test_long_names(void **state)
 	table.name = "a_dimension_whose_name_is_as_long_as_a_name_may_be_in_postgresql";
 	assert_true(generate_ddl(ctx, spec, &table, &statements));
 	for (size_t i = 0; i < statements.count; i++) {
-		for (const char *at = statements.items[i].sql; (at = strchr(at, '"')) != NULL;
-		     at++) {
+		for (const char *at = statements.items[i].sql; (at = strchr(at, '"')) != NULL; at++) {
 			size_t length = strcspn(at + 1, "\"");
 
 			assert_true(length <= 64);

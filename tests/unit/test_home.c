@@ -73,7 +73,7 @@ test_plain(void **state)
 	assert_string_equal(home.socket, ctx_printf(place->ctx, "%s/socket", place->folder));
 	assert_int_equal(mode_of(home.socket), 0700);
 	assert_int_equal(stat(home.socket, &info), 0);
-	assert_true(info.st_uid == home.uid && home.uid != 0); /* PostgreSQL never runs as root */
+	assert_true(info.st_uid == home.uid && home.uid != 0);      /* PostgreSQL never runs as root */
 	assert_true(home_open(place->ctx, &place->config, &again)); /* found again as it is */
 }
 
@@ -136,8 +136,7 @@ test_lock(void **state)
 		const char *message = ctx_failure(place->ctx)->message;
 		const char *holder = ctx_printf(place->ctx, "(pid %d)", (int)getppid());
 
-		_exit(!locked && ctx_failure(place->ctx)->code == FAIL_CONFLICT &&
-			      strstr(message, holder) != NULL &&
+		_exit(!locked && ctx_failure(place->ctx)->code == FAIL_CONFLICT && strstr(message, holder) != NULL &&
 			      strstr(message, place->folder) != NULL
 			  ? 7
 			  : 1);
@@ -182,8 +181,7 @@ test_secret_race(void **state)
 	for (int i = 0; i < RACERS; i++) {
 		if (fork() == 0) {
 			struct secret secret;
-			bool created,
-			    ok = home_secret(place->ctx, &home, "race", &secret, &created);
+			bool created, ok = home_secret(place->ctx, &home, "race", &secret, &created);
 
 			_exit(ok && write(ends[1], secret_reveal(&secret), 64) == 64 ? 0 : 1);
 		}

@@ -54,23 +54,20 @@ problems_name_every_wrong_field(void **state)
 	assert_string_equal(json_string_or(problem, "instance", ""), "/v1/runs");
 	assert_int_equal(json_array_size(errors), 2);
 	assert_string_equal(json_string_or(json_array_get(errors, 0), "pointer", ""), "/from");
-	assert_string_equal(json_string_or(json_array_get(errors, 1), "detail", ""),
-	    "there is no table \"x?\"");
+	assert_string_equal(json_string_or(json_array_get(errors, 1), "detail", ""), "there is no table \"x?\"");
 }
 
 static void
 problems_tell_no_insides(void **state)
 {
-	static const enum fail_code inner[] = {FAIL_INTERNAL, FAIL_SQL_ERROR,
-	    FAIL_DATABASE_UNREACHABLE, FAIL_IO};
+	static const enum fail_code inner[] = {FAIL_INTERNAL, FAIL_SQL_ERROR, FAIL_DATABASE_UNREACHABLE, FAIL_IO};
 	struct ctx *ctx = *state;
 
 	for (size_t i = 0; i < LENGTH_OF(inner); i++) {
 		struct reply reply = {0};
 
 		(void)fail(ctx, inner[i], "db.internal:5432: SELECT secret");
-		assert_null(
-		    strstr(json_string_or(problem_of(ctx, &reply), "detail", ""), "secret"));
+		assert_null(strstr(json_string_or(problem_of(ctx, &reply), "detail", ""), "secret"));
 	}
 }
 
@@ -78,11 +75,7 @@ static void
 problems_keep_what_the_dispatcher_knew(void **state)
 {
 	struct ctx *ctx = *state;
-	struct reply reply = {.allow = "GET",
-	    .route = "/x",
-	    .etag = "\"1\"",
-	    .kind = REPLY_WAIT,
-	    .location = "/y"};
+	struct reply reply = {.allow = "GET", .route = "/x", .etag = "\"1\"", .kind = REPLY_WAIT, .location = "/y"};
 
 	(void)fail(ctx, FAIL_UNAUTHORIZED, "no");
 	reply_problem(ctx, NULL, &reply);
@@ -98,8 +91,7 @@ static struct request
 with_header(struct http_pair *header, const char *name, const char *value)
 {
 	*header = (struct http_pair){name, value};
-	return (
-	    struct request){.headers = header, .header_count = 1, .body = "{}", .body_length = 2};
+	return (struct request){.headers = header, .header_count = 1, .body = "{}", .body_length = 2};
 }
 
 static void
@@ -170,8 +162,7 @@ static void
 bodies(void **state)
 {
 	static const char *const right[] = {"application/json", "Application/JSON; charset=utf-8"};
-	static const char *const wrong[] = {"text/plain", "application/jsonp", "application/*",
-	    "*/*", ""};
+	static const char *const wrong[] = {"text/plain", "application/jsonp", "application/*", "*/*", ""};
 	struct ctx *ctx = *state;
 	struct http_pair header;
 	struct request request;
@@ -217,8 +208,7 @@ idempotency_keys(void **state)
 	for (size_t i = 0; i < LENGTH_OF(cases); i++) {
 		struct request request = with_header(&header, "Idempotency-Key", cases[i].sent);
 
-		assert_int_equal(request_idempotency_key(ctx, &request, &key),
-		    cases[i].key != NULL);
+		assert_int_equal(request_idempotency_key(ctx, &request, &key), cases[i].key != NULL);
 		if (cases[i].key != NULL)
 			assert_string_equal(key, cases[i].key);
 		fail_clear(ctx);

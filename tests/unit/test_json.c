@@ -40,10 +40,9 @@ refuse(struct ctx *ctx, const char *text, size_t length)
 static void
 test_refuses(void **state)
 {
-	static const char *const wrong[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}",
-	    "{\"a\":{\"b\":1,\"b\":1}}", "{} {}", "nul", "'a'", "{a:1}", "\"\\u0000\"",
-	    "{\"a\\u0000b\":1}", "\"\\ud800\"", "\"\xff\"", "\"\xc3\"", "\"tab\t\"", "01", "1e999",
-	    "99999999999999999999", "NaN", "/* */ 1", "\xef\xbb\xbf{}"};
+	static const char *const wrong[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":1}}", "{} {}",
+	    "nul", "'a'", "{a:1}", "\"\\u0000\"", "{\"a\\u0000b\":1}", "\"\\ud800\"", "\"\xff\"", "\"\xc3\"",
+	    "\"tab\t\"", "01", "1e999", "99999999999999999999", "NaN", "/* */ 1", "\xef\xbb\xbf{}"};
 	static const char with_nul[] = "{\"a\":\0 1}";
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)

@@ -58,10 +58,9 @@ test_counters(void **state)
 	page = metrics_render(*state);
 	assert_true(has_line("# HELP loadstar_runs_total Runs that reached a final state."));
 	assert_true(has_line("# TYPE loadstar_runs_total counter"));
-	assert_true(has_line(
-	    "loadstar_runs_total{pipeline=\"a\\\"b\\\\c\\nd?\",type=\"full\",status=\"succeeded\"} 3"));
 	assert_true(
-	    has_line("loadstar_runs_total{pipeline=\"p\",type=\"full\",status=\"failed\"} 0.1"));
+	    has_line("loadstar_runs_total{pipeline=\"a\\\"b\\\\c\\nd?\",type=\"full\",status=\"succeeded\"} 3"));
+	assert_true(has_line("loadstar_runs_total{pipeline=\"p\",type=\"full\",status=\"failed\"} 0.1"));
 }
 
 static void
@@ -95,16 +94,11 @@ test_histograms(void **state)
 	assert_true(metrics_value(METRIC_HTTP_DURATION, labels) == 3);
 	page = metrics_render(*state);
 	assert_true(has_line("# TYPE loadstar_http_request_duration_seconds histogram"));
-	assert_true(has_line(
-	    "loadstar_http_request_duration_seconds_bucket{route=\"/v1/runs\",le=\"0.001\"} 1"));
-	assert_true(has_line(
-	    "loadstar_http_request_duration_seconds_bucket{route=\"/v1/runs\",le=\"0.0025\"} 2"));
-	assert_true(has_line(
-	    "loadstar_http_request_duration_seconds_bucket{route=\"/v1/runs\",le=\"10\"} 2"));
-	assert_true(has_line(
-	    "loadstar_http_request_duration_seconds_bucket{route=\"/v1/runs\",le=\"+Inf\"} 3"));
-	assert_true(
-	    has_line("loadstar_http_request_duration_seconds_sum{route=\"/v1/runs\"} 100.0021"));
+	assert_true(has_line("loadstar_http_request_duration_seconds_bucket{route=\"/v1/runs\",le=\"0.001\"} 1"));
+	assert_true(has_line("loadstar_http_request_duration_seconds_bucket{route=\"/v1/runs\",le=\"0.0025\"} 2"));
+	assert_true(has_line("loadstar_http_request_duration_seconds_bucket{route=\"/v1/runs\",le=\"10\"} 2"));
+	assert_true(has_line("loadstar_http_request_duration_seconds_bucket{route=\"/v1/runs\",le=\"+Inf\"} 3"));
+	assert_true(has_line("loadstar_http_request_duration_seconds_sum{route=\"/v1/runs\"} 100.0021"));
 	assert_true(has_line("loadstar_http_request_duration_seconds_count{route=\"/v1/runs\"} 3"));
 	/* Without labels it is there from the start, and its buckets have no other label than le. */
 	assert_true(has_line("loadstar_step_start_delay_seconds_bucket{le=\"+Inf\"} 0"));
@@ -127,8 +121,7 @@ test_process(void **state)
 {
 	page = metrics_render(*state);
 	assert_true(value_of("process_resident_memory_bytes ") > 100000);
-	assert_true(value_of("process_virtual_memory_bytes ") >=
-		    value_of("process_resident_memory_bytes "));
+	assert_true(value_of("process_virtual_memory_bytes ") >= value_of("process_resident_memory_bytes "));
 	assert_true(value_of("process_open_fds ") >= 3);
 	assert_true(value_of("process_max_fds ") >= value_of("process_open_fds "));
 	assert_true(value_of("process_start_time_seconds ") > 1.6e9);
@@ -149,15 +142,13 @@ test_format(void **state)
 
 		if (text_starts_with(line, "# HELP ") || text_starts_with(line, "# TYPE ")) {
 			const char *name = line + strlen("# TYPE ");
-			char *type =
-			    ctx_printf(*state, "# TYPE %.*s ", (int)strcspn(name, " "), name);
+			char *type = ctx_printf(*state, "# TYPE %.*s ", (int)strcspn(name, " "), name);
 			const char *found = strstr(page, type);
 
 			assert_non_null(found);
 			assert_null(strstr(found + 1, type));
-			assert_true(text_ends_with(line, " counter") && line[2] == 'T'
-					? strstr(line, "_total ") != NULL
-					: true);
+			assert_true(text_ends_with(line, " counter") && line[2] == 'T' ? strstr(line, "_total ") != NULL
+										       : true);
 			continue;
 		}
 		value = strrchr(line, ' ');

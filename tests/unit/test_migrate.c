@@ -107,14 +107,12 @@ test_refuses(void **state)
 	int applied;
 
 	assert_true(migrate_run(ctx, db, &applied));
-	refused(ctx, "INSERT INTO control.schema_migration VALUES (9999, '9999_future', 'x')",
-	    "9999_future");
+	refused(ctx, "INSERT INTO control.schema_migration VALUES (9999, '9999_future', 'x')", "9999_future");
 	refused(ctx,
 	    "DELETE FROM control.schema_migration WHERE version = 9999;"
 	    "UPDATE control.schema_migration SET checksum = 'other' WHERE version = 1",
 	    "another text");
-	refused(ctx,
-	    "UPDATE control.schema_migration SET version = 77, name = '077_else' WHERE version = 1",
+	refused(ctx, "UPDATE control.schema_migration SET version = 77, name = '077_else' WHERE version = 1",
 	    "077_else");
 }
 

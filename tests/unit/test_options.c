@@ -39,10 +39,9 @@ teardown(void **state)
 static bool
 parse(struct ctx *ctx, const char *line, struct parsed *parsed)
 {
-	const struct option options[] = {{"from", OPTION_TEXT, &parsed->from},
-	    {"wait", OPTION_FLAG, &parsed->wait}, {"f", OPTION_FLAG, &parsed->follow},
-	    {"priority", OPTION_COUNT, &parsed->priority}, {"label", OPTION_PAIR, &parsed->labels},
-	    {"tables", OPTION_LIST, &parsed->tables}, {0}};
+	const struct option options[] = {{"from", OPTION_TEXT, &parsed->from}, {"wait", OPTION_FLAG, &parsed->wait},
+	    {"f", OPTION_FLAG, &parsed->follow}, {"priority", OPTION_COUNT, &parsed->priority},
+	    {"label", OPTION_PAIR, &parsed->labels}, {"tables", OPTION_LIST, &parsed->tables}, {0}};
 	char *rest = ctx_strdup(ctx, line), *word;
 
 	fail_clear(ctx);
@@ -56,8 +55,8 @@ parse(struct ctx *ctx, const char *line, struct parsed *parsed)
 static void
 test_values(void **state)
 {
-	static const char *const lines[] = {"shop --from 2024-01-01 full",
-	    "shop full --from=2024-01-01", "--from=2024-01-01 shop full"};
+	static const char *const lines[] = {"shop --from 2024-01-01 full", "shop full --from=2024-01-01",
+	    "--from=2024-01-01 shop full"};
 	struct parsed p;
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
@@ -93,10 +92,8 @@ test_pairs_and_lists(void **state)
 {
 	struct parsed p;
 
-	assert_true(parse(*state,
-	    "shop --label ticket=OPS-7 --label=why=a=b --tables a,,b, --tables c", &p));
-	assert_string_equal(json_text_sorted(*state, p.labels),
-	    "{\"ticket\":\"OPS-7\",\"why\":\"a=b\"}");
+	assert_true(parse(*state, "shop --label ticket=OPS-7 --label=why=a=b --tables a,,b, --tables c", &p));
+	assert_string_equal(json_text_sorted(*state, p.labels), "{\"ticket\":\"OPS-7\",\"why\":\"a=b\"}");
 	assert_string_equal(json_text(*state, p.tables), "[\"a\",\"b\",\"c\"]");
 }
 

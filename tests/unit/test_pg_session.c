@@ -72,17 +72,16 @@ test_settings(void **state)
 	    .idle_in_transaction_timeout_ms = 7000,
 	    .read_only = true};
 	static const char *const want[][2] = {{"application_name", "loadstar/run/step/1"},
-	    {"TimeZone", "Europe/Berlin"}, {"statement_timeout", "1234ms"},
-	    {"lock_timeout", "56ms"}, {"idle_in_transaction_session_timeout", "7s"},
-	    {"default_transaction_read_only", "on"}, {"client_connection_check_interval", "1s"},
-	    {"client_encoding", "UTF8"}, {"DateStyle", "ISO, YMD"}, {"IntervalStyle", "iso_8601"}};
+	    {"TimeZone", "Europe/Berlin"}, {"statement_timeout", "1234ms"}, {"lock_timeout", "56ms"},
+	    {"idle_in_transaction_session_timeout", "7s"}, {"default_transaction_read_only", "on"},
+	    {"client_connection_check_interval", "1s"}, {"client_encoding", "UTF8"}, {"DateStyle", "ISO, YMD"},
+	    {"IntervalStyle", "iso_8601"}};
 	struct pg_rows rows;
 	struct pg *db;
 
 	assert_true(pg_open(ctx, &url, &options, &db));
 	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++) {
-		assert_true(
-		    pg_query(ctx, db, "SELECT current_setting($1)", PG_PARAMS(want[i][0]), &rows));
+		assert_true(pg_query(ctx, db, "SELECT current_setting($1)", PG_PARAMS(want[i][0]), &rows));
 		assert_string_equal(pg_value(&rows, 0, 0), want[i][1]);
 	}
 	assert_true(pg_query(ctx, db, "SELECT pg_backend_pid()", PG_NO_PARAMS, &rows));
@@ -149,22 +148,17 @@ test_prepared(void **state)
 	struct pg_rows rows;
 
 	for (int i = 0; i < 3; i++) {
-		assert_true(pg_query_prepared(ctx, db, "add", "SELECT $1::int + 1", PG_PARAMS("41"),
-		    &rows));
+		assert_true(pg_query_prepared(ctx, db, "add", "SELECT $1::int + 1", PG_PARAMS("41"), &rows));
 		assert_int_equal(pg_i64(&rows, 0, 0), 42);
 	}
-	assert_true(
-	    pg_query(ctx, db, "SELECT count(*) FROM pg_prepared_statements", PG_NO_PARAMS, &rows));
+	assert_true(pg_query(ctx, db, "SELECT count(*) FROM pg_prepared_statements", PG_NO_PARAMS, &rows));
 	assert_int_equal(pg_i64(&rows, 0, 0), 1);
 	/* A changed table makes a plan useless: the session ends, so that the next one prepares
 	 * anew. */
-	assert_true(
-	    pg_run(ctx, db, "DROP TABLE IF EXISTS changing; CREATE TABLE changing (a int)"));
-	assert_true(
-	    pg_query_prepared(ctx, db, "star", "SELECT * FROM changing", PG_NO_PARAMS, &rows));
+	assert_true(pg_run(ctx, db, "DROP TABLE IF EXISTS changing; CREATE TABLE changing (a int)"));
+	assert_true(pg_query_prepared(ctx, db, "star", "SELECT * FROM changing", PG_NO_PARAMS, &rows));
 	assert_true(pg_run(ctx, db, "ALTER TABLE changing ADD b int"));
-	assert_false(
-	    pg_query_prepared(ctx, db, "star", "SELECT * FROM changing", PG_NO_PARAMS, &rows));
+	assert_false(pg_query_prepared(ctx, db, "star", "SELECT * FROM changing", PG_NO_PARAMS, &rows));
 	assert_false(pg_is_open(db));
 }
 
@@ -217,8 +211,7 @@ test_cancel(void **state)
 		assert_false(pg_is_open(db));
 		/* The server notices within a second that its client is gone. */
 		for (int i = 0; i < 300 && !gone; i++) {
-			assert_true(pg_query(*state, watcher,
-			    "SELECT 1 FROM pg_stat_activity WHERE pid = $1",
+			assert_true(pg_query(*state, watcher, "SELECT 1 FROM pg_stat_activity WHERE pid = $1",
 			    PG_PARAMS(text_from_i64(ctx, pg_backend_pid(db))), &rows));
 			gone = rows.count == 0;
 			clock_sleep_ms(10);
@@ -238,8 +231,8 @@ terminate_soon(void *arg)
 	struct pg *db = pg_cluster_open(ctx, "pg");
 
 	clock_sleep_ms(100);
-	assert_true(pg_query(ctx, db, "SELECT pg_terminate_backend($1)",
-	    PG_PARAMS(text_from_i64(ctx, *(int *)arg)), NULL));
+	assert_true(
+	    pg_query(ctx, db, "SELECT pg_terminate_backend($1)", PG_PARAMS(text_from_i64(ctx, *(int *)arg)), NULL));
 	ctx_free(ctx);
 	return NULL;
 }
@@ -334,8 +327,7 @@ test_commit_refused(void **state)
 	pg_rollback(db);
 	assert_true(pg_query(ctx, db, "SELECT 1 FROM parent", PG_NO_PARAMS, &rows));
 	assert_int_equal(rows.count, 0);
-	assert_true(pg_begin(ctx, db) && pg_run(ctx, db, "INSERT INTO parent VALUES (1)") &&
-		    pg_commit(ctx, db));
+	assert_true(pg_begin(ctx, db) && pg_run(ctx, db, "INSERT INTO parent VALUES (1)") && pg_commit(ctx, db));
 	assert_true(pg_query(ctx, db, "UPDATE parent SET i = i", PG_NO_PARAMS, &rows));
 	assert_int_equal(rows.affected, 1);
 }
@@ -349,8 +341,7 @@ test_describe(void **state)
 	int count;
 
 	assert_true(pg_describe(ctx, db,
-	    "SELECT 1::numeric(10,2) AS amount, 'x'::varchar(7) AS \"Code\", now(), ARRAY[1]",
-	    &columns, &count));
+	    "SELECT 1::numeric(10,2) AS amount, 'x'::varchar(7) AS \"Code\", now(), ARRAY[1]", &columns, &count));
 	assert_int_equal(count, 4);
 	assert_string_equal(columns[0].name, "amount");
 	assert_string_equal(columns[0].type, "numeric(10,2)");

@@ -60,8 +60,7 @@ test_quoting(void **state)
 	assert_string_equal(pg_identifier(ctx, "a\"b"), "\"a\"\"b\"");
 	assert_string_equal(pg_literal(ctx, "it's \\ \"so\""), "'it''s \\ \"so\"'");
 	assert_string_equal(pg_literal(ctx, ""), "''");
-	assert_string_equal(pg_text_array(ctx, items, 6),
-	    "{\"a\",\"b\\\"c\\\\d\",\"\",NULL,\"NULL\",\"{,}\"}");
+	assert_string_equal(pg_text_array(ctx, items, 6), "{\"a\",\"b\\\"c\\\\d\",\"\",NULL,\"NULL\",\"{,}\"}");
 	assert_string_equal(pg_text_array(ctx, items, 0), "{}");
 	ctx_free(ctx);
 }
@@ -73,8 +72,7 @@ test_clean(void **state)
 	struct secret password = secret_make(ctx, "c4n4ry"), none = {NULL};
 
 	(void)state;
-	assert_string_equal(pg_clean(ctx, &password, "c4n4ry: no, c4n4ry\n\tmore c4n4ry"),
-	    "***: no, ***");
+	assert_string_equal(pg_clean(ctx, &password, "c4n4ry: no, c4n4ry\n\tmore c4n4ry"), "***: no, ***");
 	assert_string_equal(pg_clean(ctx, &none, "bell \a\xff\nmore"), "bell ??");
 	assert_string_equal(pg_clean(ctx, &none, ""), "");
 	ctx_free(ctx);

@@ -54,20 +54,17 @@ ask(struct fixture *f, const char *line, const char *scopes, const char *accept)
 	char *token;
 
 	fail_clear(ctx);
-	assert_true(
-	    http_method_find(ctx_strndup(ctx, line, (size_t)(space - line)), &request.method));
-	request.path =
-	    mark == NULL ? space + 1 : ctx_strndup(ctx, space + 1, (size_t)(mark - space - 1));
+	assert_true(http_method_find(ctx_strndup(ctx, line, (size_t)(space - line)), &request.method));
+	request.path = mark == NULL ? space + 1 : ctx_strndup(ctx, space + 1, (size_t)(mark - space - 1));
 	while (mark != NULL && *mark != '\0') {
 		size_t name = strcspn(++mark, "="), value = strcspn(mark + name + 1, "&");
 
-		query[request.query_count++] = (struct http_pair){ctx_strndup(ctx, mark, name),
-		    ctx_strndup(ctx, mark + name + 1, value)};
+		query[request.query_count++] =
+		    (struct http_pair){ctx_strndup(ctx, mark, name), ctx_strndup(ctx, mark + name + 1, value)};
 		mark += name + 1 + value;
 	}
 	if (scopes != NULL) {
-		assert_true(
-		    auth_issue(ctx, &f->config.jwt_secret, "dana", scopes, 60, NULL, NULL, &token));
+		assert_true(auth_issue(ctx, &f->config.jwt_secret, "dana", scopes, 60, NULL, NULL, &token));
 		headers[request.header_count++] =
 		    (struct http_pair){"Authorization", ctx_printf(ctx, "Bearer %s", token)};
 	}
@@ -189,8 +186,7 @@ path_values_are_decoded(void **state)
 	struct fixture *f = *state;
 	struct request request = {.method = HTTP_GET};
 	const char *allow;
-	const struct route *route =
-	    routes_match(f->ctx, HTTP_GET, "/v1/pipelines/m%65d%20x", &request, &allow);
+	const struct route *route = routes_match(f->ctx, HTTP_GET, "/v1/pipelines/m%65d%20x", &request, &allow);
 
 	assert_string_equal(route->operation, "getPipeline");
 	assert_string_equal(request.path_values[0], "med x");
@@ -206,8 +202,8 @@ every_row_is_whole(void **state)
 		assert_non_null(routes[i].handler);
 		for (size_t k = 0; k < i; k++) {
 			assert_string_not_equal(routes[i].operation, routes[k].operation);
-			assert_false(routes[i].method == routes[k].method &&
-				     text_equal(routes[i].path, routes[k].path));
+			assert_false(
+			    routes[i].method == routes[k].method && text_equal(routes[i].path, routes[k].path));
 		}
 	}
 }
@@ -216,8 +212,8 @@ static void
 sane_paths(void **state)
 {
 	static const char *const sane[] = {"/", "/v1/runs", "/a/b%20c", "/...", "/a/..b", "/%41"};
-	static const char *const insane[] = {"", "x", "*", "http://h/x", "/a%00", "/%2F", "/a/%2fb",
-	    "/..", "/a/../b", "/./b", "/%2e%2e/x", "/.%2E"};
+	static const char *const insane[] = {"", "x", "*", "http://h/x", "/a%00", "/%2F", "/a/%2fb", "/..", "/a/../b",
+	    "/./b", "/%2e%2e/x", "/.%2E"};
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH_OF(sane); i++)
@@ -229,8 +225,8 @@ sane_paths(void **state)
 static void
 strict_decoding(void **state)
 {
-	static const char *const wrong[] = {"%", "%4", "%zz", "%00", "%0a", "%7f", "%ff", "%c0%af",
-	    "%ed%a0%80", "a%g1"};
+	static const char *const wrong[] = {"%", "%4", "%zz", "%00", "%0a", "%7f", "%ff", "%c0%af", "%ed%a0%80",
+	    "a%g1"};
 	struct fixture *f = *state;
 	char *decoded;
 

@@ -14,11 +14,7 @@
 
 static struct spec_table tables[] = {
     {.name = "dim_a", .kind = TABLE_DIMENSION},
-    {.name = "fact_b",
-	.kind = TABLE_FACT,
-	.time = "at",
-	.slice = {.months = 1},
-	.slice_text = "P1M"},
+    {.name = "fact_b", .kind = TABLE_FACT, .time = "at", .slice = {.months = 1}, .slice_text = "P1M"},
     {.name = "fact_c", .kind = TABLE_FACT},
 };
 static struct spec_param params[] = {
@@ -68,16 +64,13 @@ test_good(void **state)
 	assert_true(a.run.descending && !a.dry_run);
 	assert_int_equal(a.run.priority, -3);
 	assert_string_equal(a.on_duplicate, "return");
-	assert_string_equal(json_text(ctx, a.run.params),
-	    "{\"batch\":\"20240115\",\"size\":\"7\"}");
+	assert_string_equal(json_text(ctx, a.run.params), "{\"batch\":\"20240115\",\"size\":\"7\"}");
 	assert_true(a.run.deadline_us > 0);
 
-	assert_true(take(ctx,
-	    "{\"type\":\"full\",\"params\":{\"batch\":\"20240115\"},\"pipeline\":\"shop\"}", "UTC",
-	    &a));
-	assert_true(take(ctx,
-	    "{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"batch\":\"20240115\"}}", "UTC",
-	    &b));
+	assert_true(
+	    take(ctx, "{\"type\":\"full\",\"params\":{\"batch\":\"20240115\"},\"pipeline\":\"shop\"}", "UTC", &a));
+	assert_true(
+	    take(ctx, "{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"batch\":\"20240115\"}}", "UTC", &b));
 	assert_string_equal(a.run.mode, "auto");
 	assert_string_equal(json_string_or(a.run.params, "size", ""), "10");
 	assert_true(json_is_null(a.run.tables));
@@ -106,49 +99,37 @@ static const struct {
     {"{" RANGE "\"to\":\"tomorrow\"}", "/to", "must be a date"},
     {"{" RANGE "\"to\":\"infinity\"}", "/to", "must be a date"},
     {"{" RANGE "\"to\":\"1969-01-01\"}", "/to", "must be after 1970"},
-    {"{" RANGE "\"to\":\"2025-01-01\",\"slice\":\"PT1S\"}", "/slice",
-	"this makes more than 100000 slices"},
+    {"{" RANGE "\"to\":\"2025-01-01\",\"slice\":\"PT1S\"}", "/slice", "this makes more than 100000 slices"},
     {"{" RANGE "\"to\":\"2025-01-01\",\"slice\":\"PT7H\"}", "/slice", "must be a period"},
-    {"{" RANGE "\"to\":\"2025-01-01\",\"tables\":[\"fact_c\"]}", "/tables/0",
-	"fact_c is a fact without time"},
-    {"{" RANGE "\"to\":\"2025-01-01\",\"tables\":[\"dim_a\"]}", "/tables/0",
-	"dim_a is a dimension"},
+    {"{" RANGE "\"to\":\"2025-01-01\",\"tables\":[\"fact_c\"]}", "/tables/0", "fact_c is a fact without time"},
+    {"{" RANGE "\"to\":\"2025-01-01\",\"tables\":[\"dim_a\"]}", "/tables/0", "dim_a is a dimension"},
     {"{" SHOP "\"type\":\"full\",\"tables\":[]}", "/tables", "must name 1 to"},
     {"{" SHOP "\"type\":\"full\",\"tables\":[\"dim_a\",\"dim_a\"]}", "/tables/1", "is here twice"},
-    {"{" SHOP "\"type\":\"full\",\"tables\":[\"dim_b\"]}", "/tables/0",
-	"there is no table dim_b; did you mean dim_a?"},
-    {"{" SHOP "\"type\":\"facts\",\"tables\":[\"dim_a\"]}", "/tables/0",
-	"a run of type facts does not load it"},
+    {"{" SHOP "\"type\":\"full\",\"tables\":[\"dim_b\"]}", "/tables/0", "there is no table dim_b; did you mean dim_a?"},
+    {"{" SHOP "\"type\":\"facts\",\"tables\":[\"dim_a\"]}", "/tables/0", "a run of type facts does not load it"},
     {"{" SHOP "\"type\":\"dimensions\",\"slice\":\"P1D\"}", "/slice", "dimensions have no slices"},
     {"{\"pipeline\":\"shop\",\"type\":\"full\"}", "/params/batch", "is required"},
-    {"{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"batch\":\"1\"}}", "/params/batch",
-	"matching [0-9]{8}"},
-    {"{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"batch\":20240115}}", "/params/batch",
-	"must be text"},
+    {"{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"batch\":\"1\"}}", "/params/batch", "matching [0-9]{8}"},
+    {"{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"batch\":20240115}}", "/params/batch", "must be text"},
     {"{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"x\":1}}", "/params/x",
 	"the pipeline has no such parameter"},
-    {"{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"a/b\":[]}}", "/params/a~1b",
-	"is not the name"},
+    {"{\"pipeline\":\"shop\",\"type\":\"full\",\"params\":{\"a/b\":[]}}", "/params/a~1b", "is not the name"},
     {"{" SHOP "\"type\":\"full\",\"priority\":101}", "/priority", "must be from -100 to 100"},
     {"{" SHOP "\"type\":\"full\",\"max_parallel\":0}", "/max_parallel", "must be from 1 to 64"},
     {"{" SHOP "\"type\":\"full\",\"dry_run\":\"yes\"}", "/dry_run", "must be true or false"},
-    {"{" SHOP "\"type\":\"full\",\"allow\":[\"all\"]}", "/allow/0",
-	"must be one of shrink, close, change, empty"},
+    {"{" SHOP "\"type\":\"full\",\"allow\":[\"all\"]}", "/allow/0", "must be one of shrink, close, change, empty"},
     {"{" SHOP "\"type\":\"full\",\"labels\":{\"\":\"x\"}}", "/labels/", "the name of a label"},
     {"{" SHOP "\"type\":\"full\",\"labels\":{\"a\":1}}", "/labels/a", "must be a text"},
-    {"{" SHOP "\"type\":\"full\",\"on_duplicate\":\"drop\"}", "/on_duplicate",
-	"must be one of queue, return, reject"},
+    {"{" SHOP "\"type\":\"full\",\"on_duplicate\":\"drop\"}", "/on_duplicate", "must be one of queue, return, reject"},
 };
 
 static bool
 has_field(struct ctx *ctx, const char *pointer, const char *detail)
 {
-	for (const struct fail_field *field = ctx_failure(ctx)->fields; field != NULL;
-	     field = field->next)
+	for (const struct fail_field *field = ctx_failure(ctx)->fields; field != NULL; field = field->next)
 		if (strcmp(field->pointer, pointer) == 0 && strstr(field->detail, detail) != NULL)
 			return true;
-	for (const struct fail_field *field = ctx_failure(ctx)->fields; field != NULL;
-	     field = field->next)
+	for (const struct fail_field *field = ctx_failure(ctx)->fields; field != NULL; field = field->next)
 		print_message("%s: %s\n", field->pointer, field->detail);
 	return false;
 }
@@ -164,8 +145,7 @@ test_refusals(void **state)
 		assert_false(take(ctx, refusals[i].body, "UTC", &request));
 		assert_int_equal(ctx_failure(ctx)->code, FAIL_INVALID_REQUEST);
 		if (!has_field(ctx, refusals[i].pointer, refusals[i].detail))
-			fail_msg("%s: wanted %s: %s", refusals[i].body, refusals[i].pointer,
-			    refusals[i].detail);
+			fail_msg("%s: wanted %s: %s", refusals[i].body, refusals[i].pointer, refusals[i].detail);
 		ctx_free(ctx);
 	}
 }
@@ -183,8 +163,7 @@ test_time_zone(void **state)
 	    "\"2024-02-01T00:00:00+01:00\"}",
 	    "Europe/Zurich", &request));
 	assert_string_equal(clock_format(ctx, request.run.from_us), "2023-12-31T23:00:00Z");
-	assert_false(take(ctx, "{" RANGE "\"to\":\"2024-02-01T00:00:00+01:00\"}", "Europe/Zurich",
-	    &request));
+	assert_false(take(ctx, "{" RANGE "\"to\":\"2024-02-01T00:00:00+01:00\"}", "Europe/Zurich", &request));
 	assert_true(has_field(ctx, "/from", "write the time with its offset"));
 	ctx_free(ctx);
 }

@@ -18,8 +18,7 @@ test_redact(void **state)
 	    {"postgresql://u:p@db:5432/x", "postgresql://u:***@db:5432/x", "db:5432/x"},
 	    {"postgresql://u@db/x", "postgresql://u@db/x", "db/x"},
 	    {"postgresql://db/x", "postgresql://db/x", "db/x"},
-	    {"postgresql://u:p%40q%2Fr@db/x?sslmode=require&password=s",
-		"postgresql://u:***@db/x?***", "db/x"},
+	    {"postgresql://u:p%40q%2Fr@db/x?sslmode=require&password=s", "postgresql://u:***@db/x?***", "db/x"},
 	    {"postgresql://u:@db/x", "postgresql://u:***@db/x", "db/x"},
 	    {"postgresql://u:p:q@[::1]:5432/x", "postgresql://u:***@[::1]:5432/x", "[::1]:5432/x"},
 	    {"postgresql:///x?host=/run/pg&password=s", "postgresql:///x?***", "/run/pg/x"},
@@ -45,20 +44,17 @@ test_redact(void **state)
 static void
 test_unescaped(void **state)
 {
-	static const char *const marks[] = {"@", "/", ":", "?", "#", "&", "=", "%", "@@", "/@",
-	    "?@", "@?", "//", "?/@", "://"};
-	static const char *const tails[] = {"@db:5432/x", "@db/x?sslmode=require",
-	    "@/x?host=/run/pg"};
+	static const char *const marks[] = {"@", "/", ":", "?", "#", "&", "=", "%", "@@", "/@", "?@", "@?", "//", "?/@",
+	    "://"};
+	static const char *const tails[] = {"@db:5432/x", "@db/x?sslmode=require", "@/x?host=/run/pg"};
 
 	(void)state;
 	for (size_t m = 0; m < sizeof(marks) / sizeof(*marks); m++) {
 		for (size_t t = 0; t < sizeof(tails) / sizeof(*tails); t++) {
 			struct ctx *ctx = ctx_new("test", 0);
-			struct secret url =
-			    secret_make(ctx, ctx_printf(ctx, "postgresql://u:AAA%sBBB%sCCC%s",
-						 marks[m], marks[m], tails[t]));
-			const char *shown = secret_redact_url(ctx, &url),
-				   *place = secret_url_place(ctx, &url);
+			struct secret url = secret_make(ctx,
+			    ctx_printf(ctx, "postgresql://u:AAA%sBBB%sCCC%s", marks[m], marks[m], tails[t]));
+			const char *shown = secret_redact_url(ctx, &url), *place = secret_url_place(ctx, &url);
 
 			for (size_t p = 0; p < 3; p++) {
 				static const char *const pieces[] = {"AAA", "BBB", "CCC"};
@@ -67,8 +63,7 @@ test_unescaped(void **state)
 				assert_null(strstr(place, pieces[p]));
 			}
 			assert_true(strlen(shown) <= strlen(secret_reveal(&url)) + 64);
-			assert_true(
-			    secret_url_is_sound(&url) == (strpbrk(marks[m], "@/?") == NULL));
+			assert_true(secret_url_is_sound(&url) == (strpbrk(marks[m], "@/?") == NULL));
 			ctx_free(ctx);
 		}
 	}
@@ -78,8 +73,7 @@ static void
 test_secret(void **state)
 {
 	struct ctx *ctx = ctx_new("test", 0);
-	struct secret set = secret_make(ctx, "value"), empty = secret_make(ctx, ""),
-		      unset = secret_make(ctx, NULL);
+	struct secret set = secret_make(ctx, "value"), empty = secret_make(ctx, ""), unset = secret_make(ctx, NULL);
 
 	(void)state;
 	assert_string_equal(secret_show(&set), "***");

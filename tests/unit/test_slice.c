@@ -27,8 +27,7 @@ teardown(void **state)
 }
 
 static void
-assert_rows(const struct slice_outcome *outcome, int64_t read, int64_t inserted, int64_t updated,
-    int64_t unchanged)
+assert_rows(const struct slice_outcome *outcome, int64_t read, int64_t inserted, int64_t updated, int64_t unchanged)
 {
 	assert_int_equal(outcome->counts.read, read);
 	assert_int_equal(outcome->counts.inserted, inserted);
@@ -36,17 +35,15 @@ assert_rows(const struct slice_outcome *outcome, int64_t read, int64_t inserted,
 	assert_int_equal(outcome->counts.unchanged, unchanged);
 }
 
-static const char parts[] =
-    "SELECT part_id, name, effective_from::date, effective_to::date, is_current FROM dim_part "
-    "WHERE part_key > 0 ORDER BY part_id, effective_from";
+static const char parts[] = "SELECT part_id, name, effective_from::date, effective_to::date, is_current FROM dim_part "
+			    "WHERE part_key > 0 ORDER BY part_id, effective_from";
 
 static void
 seed(struct loads *loads)
 {
-	loads_source(loads,
-	    "INSERT INTO part VALUES ('p1', 'bolt', 1, '2024-01-01'), ('p2', 'nut', 2, '2024-01-01');"
-	    "INSERT INTO tag VALUES (1, 1, 'red', 'x'), (1, 2, 'blue', 'y');"
-	    "INSERT INTO kind VALUES (1, 'retail'), (2, 'online')");
+	loads_source(loads, "INSERT INTO part VALUES ('p1', 'bolt', 1, '2024-01-01'), ('p2', 'nut', 2, '2024-01-01');"
+			    "INSERT INTO tag VALUES (1, 1, 'red', 'x'), (1, 2, 'blue', 'y');"
+			    "INSERT INTO kind VALUES (1, 'retail'), (2, 'online')");
 	(void)loads_load(loads, "dim_part", -1);
 	(void)loads_load(loads, "dim_tag", -1);
 	(void)loads_load(loads, "dim_kind", -1);
@@ -55,11 +52,10 @@ seed(struct loads *loads)
 static void
 sell(struct loads *loads, int id, const char *part, const char *at)
 {
-	loads_source(loads,
-	    ctx_printf(loads->ctx,
-		"INSERT INTO sale (sale_id, part_id, shop_id, tag_id, kind_id, sold_at, amount) "
-		"VALUES (%d, '%s', 1, 1, 1, '%s', %d)",
-		id, part, at, id));
+	loads_source(loads, ctx_printf(loads->ctx,
+				"INSERT INTO sale (sale_id, part_id, shop_id, tag_id, kind_id, sold_at, amount) "
+				"VALUES (%d, '%s', 1, 1, 1, '%s', %d)",
+				id, part, at, id));
 }
 
 static void
@@ -71,8 +67,7 @@ test_history(void **state)
 	seed(loads);
 	outcome = loads_load(loads, "dim_part", -1);
 	assert_rows(&outcome, 2, 0, 0, 2);
-	loads_source(loads,
-	    "UPDATE part SET name = 'screw', since = '2024-01-05' WHERE part_id = 'p1'");
+	loads_source(loads, "UPDATE part SET name = 'screw', since = '2024-01-05' WHERE part_id = 'p1'");
 	outcome = loads_load(loads, "dim_part", -1);
 	assert_rows(&outcome, 2, 0, 1, 1);
 	assert_int_equal(outcome.counts.versions_opened, 1);
@@ -80,8 +75,7 @@ test_history(void **state)
 	assert_string_equal(loads_ask(loads, parts),
 	    "p1 bolt 2024-01-01 2024-01-05 f\np1 screw 2024-01-05 9999-12-31 t\n"
 	    "p2 nut 2024-01-01 9999-12-31 t");
-	loads_source(loads,
-	    "INSERT INTO part VALUES ('p1', 'pin', 1, '2024-01-03')"); /* a change comes late */
+	loads_source(loads, "INSERT INTO part VALUES ('p1', 'pin', 1, '2024-01-03')"); /* a change comes late */
 	outcome = loads_load(loads, "dim_part", -1);
 	assert_rows(&outcome, 3, 0, 1, 2);
 	assert_string_equal(loads_ask(loads, parts),
@@ -105,17 +99,14 @@ test_untracked_and_current(void **state)
 	loads_source(loads, "UPDATE tag SET colour = 'green' WHERE tag_id = 1");
 	outcome = loads_load(loads, "dim_tag", -1);
 	assert_int_equal(outcome.counts.versions_opened, 1);
-	assert_string_equal(
-	    loads_ask(loads,
-		"SELECT tag_id, colour, note, is_current FROM dim_tag WHERE tag_key > 0 ORDER BY 1, 4"),
+	assert_string_equal(loads_ask(loads,
+				"SELECT tag_id, colour, note, is_current FROM dim_tag WHERE tag_key > 0 ORDER BY 1, 4"),
 	    "1 red z f\n1 green z t\n2 blue y t");
 	outcome = loads_load(loads, "dim_kind", -1);
 	assert_rows(&outcome, 3, 1, 1, 1);
 	outcome = loads_load(loads, "dim_kind", -1);
 	assert_rows(&outcome, 3, 0, 0, 3);
-	assert_string_equal(loads_ask(loads,
-				"SELECT kind_key, kind_id FROM dim_kind WHERE kind_id < 0"),
-	    "-1 -1");
+	assert_string_equal(loads_ask(loads, "SELECT kind_key, kind_id FROM dim_kind WHERE kind_id < 0"), "-1 -1");
 }
 
 static void
@@ -131,28 +122,21 @@ test_gone_and_back(void **state)
 	outcome = loads_load(loads, "dim_part", -1);
 	assert_rows(&outcome, 1, 0, 0, 1);
 	assert_int_equal(outcome.counts.versions_closed, 1);
-	assert_string_equal(
-	    loads_ask(loads, "SELECT count(*) FROM dim_part WHERE part_id = 'p2' AND is_current"),
-	    "0");
+	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM dim_part WHERE part_id = 'p2' AND is_current"), "0");
 	loads_source(loads, "INSERT INTO part VALUES ('p2', 'nut', 2, '2024-01-01')");
 	outcome = loads_load(loads, "dim_part", -1);
 	assert_rows(&outcome, 2, 0, 1, 1);
 	assert_int_equal(outcome.counts.versions_opened, 1);
 	assert_string_equal(
-	    loads_ask(loads,
-		"SELECT count(*), count(*) FILTER (WHERE is_current) FROM dim_part WHERE part_id = 'p2'"),
+	    loads_ask(loads, "SELECT count(*), count(*) FILTER (WHERE is_current) FROM dim_part WHERE part_id = 'p2'"),
 	    "2 1");
-	assert_string_equal(
-	    loads_ask(loads,
-		"SELECT part_key FROM dim_part WHERE part_id = 'p2' ORDER BY effective_from LIMIT 1"),
+	assert_string_equal(loads_ask(loads,
+				"SELECT part_key FROM dim_part WHERE part_id = 'p2' ORDER BY effective_from LIMIT 1"),
 	    key);
-	loads_source(loads,
-	    "UPDATE part SET name = 'nuts' WHERE part_id = 'p2'"); /* mended without a new time */
+	loads_source(loads, "UPDATE part SET name = 'nuts' WHERE part_id = 'p2'"); /* mended without a new time */
 	outcome = loads_load(loads, "dim_part", -1);
 	assert_int_equal(outcome.counts.updated, 1);
-	assert_string_equal(loads_ask(loads,
-				"SELECT name FROM dim_part WHERE part_id = 'p2' AND is_current"),
-	    "nuts");
+	assert_string_equal(loads_ask(loads, "SELECT name FROM dim_part WHERE part_id = 'p2' AND is_current"), "nuts");
 	outcome = loads_load(loads, "dim_part", -1);
 	assert_rows(&outcome, 2, 0, 0, 2);
 }
@@ -170,23 +154,19 @@ test_fact(void **state)
 	sell(loads, 3, "p2", "2024-01-02 11:00+00");
 	outcome = loads_load(loads, "fact_sale", 0);
 	assert_rows(&outcome, 2, 2, 0, 0);
-	hash = loads_ask(loads,
-	    "SELECT content_hash FROM loadstar.slice_ledger ORDER BY load_id DESC LIMIT 1");
+	hash = loads_ask(loads, "SELECT content_hash FROM loadstar.slice_ledger ORDER BY load_id DESC LIMIT 1");
 	assert_true(text_starts_with(hash, "2:"));
 	assert_string_equal(
-	    loads_ask(loads,
-		"SELECT sale_id, p.part_id, f.part_key FROM fact_sale f JOIN dim_part p USING (part_key) "
-		"WHERE f.part_key < 0"),
+	    loads_ask(loads, "SELECT sale_id, p.part_id, f.part_key FROM fact_sale f JOIN dim_part p USING (part_key) "
+			     "WHERE f.part_key < 0"),
 	    "2 unknown -1");
 	outcome = loads_load(loads, "fact_sale", 0);
 	assert_rows(&outcome, 2, 0, 0, 2);
-	assert_string_equal(
-	    loads_ask(loads,
-		"SELECT content_hash FROM loadstar.slice_ledger ORDER BY load_id DESC LIMIT 1"),
+	assert_string_equal(loads_ask(loads,
+				"SELECT content_hash FROM loadstar.slice_ledger ORDER BY load_id DESC LIMIT 1"),
 	    hash);
 	assert_string_equal(loads_ask(loads, "SELECT count(DISTINCT load_id) FROM fact_sale"), "1");
-	loads_source(loads,
-	    "UPDATE sale SET amount = 7 WHERE sale_id = 1; DELETE FROM sale WHERE sale_id = 2");
+	loads_source(loads, "UPDATE sale SET amount = 7 WHERE sale_id = 1; DELETE FROM sale WHERE sale_id = 2");
 	sell(loads, 4, "p1", "2024-01-01 12:00+00");
 	outcome = loads_load(loads, "fact_sale", 0);
 	assert_rows(&outcome, 2, 1, 1, 0);
@@ -220,8 +200,7 @@ test_moved_and_returned(void **state)
 	outcome = loads_load(loads, "fact_sale", 1);
 	assert_rows(&outcome, 2, 1, 0, 1);
 	assert_string_equal(loads_ask(loads, keys), before);
-	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.fact_sale_retired"),
-	    "0");
+	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.fact_sale_retired"), "0");
 }
 
 static void
@@ -279,13 +258,11 @@ test_repoint(void **state)
 	sell(loads, 2, "p1", "2024-01-02 10:00+00");
 	sell(loads, 3, "p1", "2024-01-04 10:00+00");
 	sell(loads, 4, "p3", "2024-01-04 10:00+00"); /* not known yet */
-	loads_source(loads,
-	    "UPDATE sale SET sold_at = sold_at + interval '1 day' WHERE sale_id = 1");
+	loads_source(loads, "UPDATE sale SET sold_at = sold_at + interval '1 day' WHERE sale_id = 1");
 	for (int day = 0; day < 4; day++)
 		(void)loads_load(loads, "fact_sale", day);
 	assert_pointed(loads);
-	loads_source(loads,
-	    "INSERT INTO part VALUES ('p3', 'cog', 3, '2024-01-09'), ('p1', 'pin', 1, '2024-01-03')");
+	loads_source(loads, "INSERT INTO part VALUES ('p3', 'cog', 3, '2024-01-09'), ('p1', 'pin', 1, '2024-01-03')");
 	outcome = loads_load(loads, "dim_part", -1);
 	assert_int_equal(outcome.counts.rows_repointed, 2);
 	assert_pointed(loads);
@@ -321,11 +298,9 @@ test_ghosts(void **state)
 	old = loads_job(loads, "fact_sale", 0);
 	retry = loads_again(loads, &old);
 	assert_int_equal(loads_try(loads, &retry, &outcome), FAIL_NONE);
-	assert_int_equal(loads_try(loads, &old, &outcome),
-	    FAIL_FENCED); /* the older attempt wakes up */
+	assert_int_equal(loads_try(loads, &old, &outcome), FAIL_FENCED); /* the older attempt wakes up */
 	retry = loads_again(loads, &retry);
-	assert_int_equal(loads_try(loads, &retry, &outcome),
-	    FAIL_NONE); /* told again what happened */
+	assert_int_equal(loads_try(loads, &retry, &outcome), FAIL_NONE); /* told again what happened */
 	assert_true(outcome.found);
 	assert_rows(&outcome, 1, 1, 0, 0);
 	assert_true(outcome.committed_us > 0);

@@ -52,10 +52,9 @@ assert_sound(struct loads *loads)
 		"SELECT count(*) FROM dim_part a JOIN dim_part b ON a.part_id = b.part_id AND a.part_key < b.part_key "
 		"AND a.effective_from < b.effective_to AND b.effective_from < a.effective_to"),
 	    "0");
-	assert_string_equal(
-	    loads_ask(loads,
-		"SELECT count(*) FROM (SELECT FROM dim_part WHERE is_current GROUP BY part_id "
-		"HAVING count(*) > 1) twice"),
+	assert_string_equal(loads_ask(loads,
+				"SELECT count(*) FROM (SELECT FROM dim_part WHERE is_current GROUP BY part_id "
+				"HAVING count(*) > 1) twice"),
 	    "0");
 	assert_string_equal(
 	    loads_ask(loads,
@@ -86,12 +85,10 @@ shuffle(int *order, int count)
 static char *
 observation(struct loads *loads, const int *numbers, int i)
 {
-	int key = numbers[i] % KEYS, at = numbers[i] / KEYS % TIMES,
-	    value = numbers[i] / KEYS / TIMES % VALUES;
+	int key = numbers[i] % KEYS, at = numbers[i] / KEYS % TIMES, value = numbers[i] / KEYS / TIMES % VALUES;
 
-	return ctx_printf(loads->ctx,
-	    "('k%d', 'n%d', 1, timestamptz '2024-01-01 00:00:00+00' + %d * interval '1 day')", key,
-	    value, at);
+	return ctx_printf(loads->ctx, "('k%d', 'n%d', 1, timestamptz '2024-01-01 00:00:00+00' + %d * interval '1 day')",
+	    key, value, at);
 }
 
 static void
@@ -126,8 +123,7 @@ make_observations(int *numbers)
 static struct spec_table *
 ignore_deletes(struct loads *loads)
 {
-	struct spec_table *table =
-	    (struct spec_table *)(uintptr_t)spec_find_table(loads->spec, "dim_part");
+	struct spec_table *table = (struct spec_table *)(uintptr_t)spec_find_table(loads->spec, "dim_part");
 
 	table->deletes = DELETES_IGNORE;
 	return table;
@@ -150,8 +146,8 @@ test_any_order(void **state)
 		    "DROP TABLE IF EXISTS every; CREATE TEMP TABLE every (part_id text, name text, price numeric(10,2), "
 		    "since timestamptz)");
 		for (int i = 0; i < OBSERVATIONS; i++) {
-			loads_do(loads, ctx_printf(loads->ctx, "INSERT INTO every VALUES %s",
-					    observation(loads, numbers, i)));
+			loads_do(loads,
+			    ctx_printf(loads->ctx, "INSERT INTO every VALUES %s", observation(loads, numbers, i)));
 			order[i] = i;
 		}
 		expected = loads_ask(loads, model);
@@ -160,8 +156,7 @@ test_any_order(void **state)
 		load_in_batches(loads, numbers, order);
 		assert_string_equal(loads_ask(loads, dimension), expected);
 		outcome = loads_load(loads, "dim_part", -1); /* the last batch again */
-		assert_int_equal(outcome.counts.unchanged + outcome.counts.deduplicated,
-		    outcome.counts.read);
+		assert_int_equal(outcome.counts.unchanged + outcome.counts.deduplicated, outcome.counts.read);
 		assert_int_equal(outcome.counts.versions_opened + outcome.counts.rows_deleted, 0);
 	}
 }
@@ -189,8 +184,7 @@ test_snapshots(void **state)
 			"INSERT INTO part SELECT 'k' || %d, 'n0', 1, '2024-01-01 12:00:00+00'"
 			" WHERE NOT EXISTS (SELECT FROM part WHERE part_id = 'k' || %d)",
 			rand() % 4, rand() % 4));
-		loads_source(loads,
-		    "DELETE FROM part a USING part b WHERE a.part_id = b.part_id AND a.ctid < b.ctid");
+		loads_source(loads, "DELETE FROM part a USING part b WHERE a.part_id = b.part_id AND a.ctid < b.ctid");
 		(void)loads_load(loads, "dim_part", -1);
 		assert_sound(loads);
 		assert_string_equal(
@@ -201,12 +195,9 @@ test_snapshots(void **state)
 			"(SELECT part_key FROM (SELECT * FROM dim_part d WHERE d.part_id = f.part_id AND part_key > 0 "
 			"    ORDER BY effective_from LIMIT 1) first WHERE sold_at < effective_from), -1)"),
 		    "0");
-		assert_string_equal(
-		    loads_ask(loads,
-			"SELECT string_agg(part_id, ',' ORDER BY part_id) FROM dim_part "
-			"WHERE is_current AND part_key > 0"),
-		    loads_ask_source(loads,
-			"SELECT string_agg(part_id, ',' ORDER BY part_id) FROM part"));
+		assert_string_equal(loads_ask(loads, "SELECT string_agg(part_id, ',' ORDER BY part_id) FROM dim_part "
+						     "WHERE is_current AND part_key > 0"),
+		    loads_ask_source(loads, "SELECT string_agg(part_id, ',' ORDER BY part_id) FROM part"));
 	}
 }
 

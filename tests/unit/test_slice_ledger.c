@@ -37,8 +37,7 @@ cover(struct loads *loads, struct slice_interval *intervals, int first_day, size
 	int64_t start_us = job.claim->from_us;
 
 	for (size_t i = 0; i < count; i++)
-		intervals[i] = (struct slice_interval){.from_us = start_us + (first_day + (int)i) *
-										 CLOCK_DAY_US,
+		intervals[i] = (struct slice_interval){.from_us = start_us + (first_day + (int)i) * CLOCK_DAY_US,
 		    .to_us = start_us + (first_day + (int)i + 1) * CLOCK_DAY_US};
 	assert_true(slice_coverage(loads->ctx, &job, intervals, count, true));
 }
@@ -61,8 +60,7 @@ test_coverage(void **state)
 		assert_int_equal(days[i].loaded_us > 0, i == 1 || i == 3);
 		assert_false(days[i].open || days[i].touched);
 	}
-	loads_source(loads,
-	    "UPDATE sale SET changed_at = clock_timestamp() WHERE sale_id IN (0, 3)");
+	loads_source(loads, "UPDATE sale SET changed_at = clock_timestamp() WHERE sale_id IN (0, 3)");
 	cover(loads, days, 0, 5);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(days[i].touched, i == 3);
@@ -132,8 +130,7 @@ apply(struct loads *loads, struct slice_job job)
 {
 	struct ctx *ctx = ctx_new("ddl", 0);
 	const struct spec_table *table = spec_find_table(loads->spec, "fact_sale");
-	enum fail_code code =
-	    slice_apply_ddl(ctx, &job, &table, 1) ? FAIL_NONE : ctx_failure(ctx)->code;
+	enum fail_code code = slice_apply_ddl(ctx, &job, &table, 1) ? FAIL_NONE : ctx_failure(ctx)->code;
 
 	loads->failure = ctx_strdup(loads->ctx, ctx_failure(ctx)->message);
 	ctx_free(ctx);
@@ -144,8 +141,7 @@ static void
 test_owner(void **state)
 {
 	struct loads *loads = *state;
-	struct slice_job job = loads_job(loads, "fact_sale", 0),
-			 foreign = loads_job(loads, "fact_sale", 0);
+	struct slice_job job = loads_job(loads, "fact_sale", 0), foreign = loads_job(loads, "fact_sale", 0);
 	struct slice_outcome outcome;
 
 	assert_int_equal(apply(loads, job), FAIL_NONE);
@@ -165,9 +161,7 @@ test_ddl(void **state)
 
 	loads_do(loads, "ALTER TABLE fact_sale DROP COLUMN amount, DROP COLUMN tag_key");
 	assert_int_equal(apply(loads, job), FAIL_NONE);
-	assert_string_equal(loads_ask(loads,
-				"SELECT count(amount) + count(tag_key) FROM fact_sale"),
-	    "0");
+	assert_string_equal(loads_ask(loads, "SELECT count(amount) + count(tag_key) FROM fact_sale"), "0");
 	loads_do(loads, "ALTER TABLE fact_sale ALTER COLUMN amount TYPE text");
 	assert_int_equal(apply(loads, job), FAIL_DDL_MISMATCH);
 	assert_non_null(strstr(loads->failure, "amount is text, declared numeric(10,2)"));
@@ -208,11 +202,9 @@ test_orphans(void **state)
 	assert_true(slice_end_orphans(loads->ctx, &again, &ended));
 	assert_true(ended >= 1);
 	clock_sleep_ms(100);
-	assert_string_equal(
-	    loads_ask(loads,
-		ctx_printf(loads->ctx,
-		    "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s'",
-		    options.application_name)),
+	assert_string_equal(loads_ask(loads, ctx_printf(loads->ctx,
+						 "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s'",
+						 options.application_name)),
 	    "0");
 }
 

@@ -55,8 +55,7 @@ load(void *arg)
 	struct attempt *attempt = arg;
 	struct ctx *ctx = ctx_new("attempt", 0);
 
-	attempt->code =
-	    slice_load(ctx, &attempt->job, &attempt->outcome) ? FAIL_NONE : ctx_failure(ctx)->code;
+	attempt->code = slice_load(ctx, &attempt->job, &attempt->outcome) ? FAIL_NONE : ctx_failure(ctx)->code;
 	ctx_free(ctx);
 	return NULL;
 }
@@ -64,9 +63,8 @@ load(void *arg)
 static const char *
 sales_and_ledger(struct loads *loads)
 {
-	return loads_ask(loads,
-	    "SELECT (SELECT count(*) FROM fact_sale), "
-	    "(SELECT count(*) FROM loadstar.slice_ledger WHERE table_name = 'public.fact_sale')");
+	return loads_ask(loads, "SELECT (SELECT count(*) FROM fact_sale), "
+				"(SELECT count(*) FROM loadstar.slice_ledger WHERE table_name = 'public.fact_sale')");
 }
 
 static void
@@ -108,8 +106,7 @@ test_two_attempts(void **state)
 		(void)pthread_join(b.thread, NULL);
 		assert_true(a.code == FAIL_NONE || a.code == FAIL_FENCED);
 		assert_true(b.code == FAIL_NONE);
-		committed = (a.code == FAIL_NONE && !a.outcome.found) +
-			    (b.code == FAIL_NONE && !b.outcome.found);
+		committed = (a.code == FAIL_NONE && !a.outcome.found) + (b.code == FAIL_NONE && !b.outcome.found);
 		assert_int_equal(committed, 1);
 		assert_string_equal(sales_and_ledger(loads), "50 1");
 	}
@@ -134,8 +131,7 @@ test_revoke_while_publishing(void **state)
 		assert_int_equal(pthread_create(&a.thread, NULL, load, &a), 0);
 		clock_sleep_ms(rand() % 150);
 		assert_true(slice_revoke(ctx, &revoking, &outcome, &committed));
-		assert_string_equal(sales_and_ledger(loads),
-		    committed ? "50 1" : "0 0"); /* at once, and for good */
+		assert_string_equal(sales_and_ledger(loads), committed ? "50 1" : "0 0"); /* at once, and for good */
 		(void)pthread_join(a.thread, NULL);
 		assert_string_equal(sales_and_ledger(loads), committed ? "50 1" : "0 0");
 		assert_true(committed || a.code != FAIL_NONE);
@@ -184,10 +180,8 @@ lose_commit(struct loads *loads, enum cut cut)
 
 	forget(loads);
 	config.connections = NULL;
-	config_add_connection(loads->ctx, &config, "shop",
-	    pg_cluster_url(loads->ctx, "slice_source").hidden);
-	config_add_connection(loads->ctx, &config, "warehouse",
-	    cutter_url(loads->ctx, cutter, "slice_warehouse"));
+	config_add_connection(loads->ctx, &config, "shop", pg_cluster_url(loads->ctx, "slice_source").hidden);
+	config_add_connection(loads->ctx, &config, "warehouse", cutter_url(loads->ctx, cutter, "slice_warehouse"));
 	job.config = &config;
 	code = loads_try(loads, &job, &outcome);
 	assert_true(cutter_stop(cutter));

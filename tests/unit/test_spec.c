@@ -106,16 +106,15 @@ static void
 print_errors(const struct fixture *f)
 {
 	for (const struct spec_error *e = f->errors; e != NULL; e = e->next)
-		print_message("%s:%d:%d: %s\n", e->place.file, e->place.line, e->place.column,
-		    e->message);
+		print_message("%s:%d:%d: %s\n", e->place.file, e->place.line, e->place.column, e->message);
 }
 
 static bool
 has_error(struct fixture *f, const char *want)
 {
 	for (const struct spec_error *e = f->errors; e != NULL; e = e->next) {
-		char *got = ctx_printf(f->ctx, "%s:%d:%d: %s", e->place.file, e->place.line,
-		    e->place.column, e->message);
+		char *got =
+		    ctx_printf(f->ctx, "%s:%d:%d: %s", e->place.file, e->place.line, e->place.column, e->message);
 
 		if (strstr(got, want) != NULL)
 			return true;
@@ -141,8 +140,7 @@ test_good(void **state)
 	fact = spec_find_table(f->spec, "fact_uses");
 	assert_string_equal(dimension->surrogate, "dim_robots_key");
 	assert_int_equal(dimension->scd, 2);
-	assert_true(dimension->columns[0].key && dimension->columns[0].not_null &&
-		    !dimension->columns[0].tracked);
+	assert_true(dimension->columns[0].key && dimension->columns[0].not_null && !dimension->columns[0].tracked);
 	assert_true(dimension->columns[1].tracked && dimension->columns[1].not_null);
 	assert_false(dimension->columns[3].tracked);
 	assert_int_equal(dimension->retry.attempts, 5);
@@ -168,12 +166,10 @@ test_begin(void **state)
 
 	assert_true(clock_parse("2024-03-31T12:00:00Z", &now_us));
 	assert_true(parse(f, good, robots_sql, uses_sql));
-	assert_string_equal(clock_format(f->ctx, spec_begin(&f->spec->tables[1], now_us)),
-	    "2022-02-01T00:00:00Z");
+	assert_string_equal(clock_format(f->ctx, spec_begin(&f->spec->tables[1], now_us)), "2022-02-01T00:00:00Z");
 	assert_int_equal(spec_begin(&f->spec->tables[0], now_us), CLOCK_MINUS_INFINITY);
 	assert_true(parse(f, edit(f, "-P25M", "2023-01-15"), robots_sql, uses_sql));
-	assert_string_equal(clock_format(f->ctx, spec_begin(&f->spec->tables[1], now_us)),
-	    "2023-01-01T00:00:00Z");
+	assert_string_equal(clock_format(f->ctx, spec_begin(&f->spec->tables[1], now_us)), "2023-01-01T00:00:00Z");
 }
 
 static const struct refusal {
@@ -188,49 +184,39 @@ static const struct refusal {
 	":32:15: 'lookback' is 'two', but must be a whole number from 0 to 10000"},
     {"    key: [robot_id]", "    key: [robotid]",
 	":16:11: 'dim_robots' has no column 'robotid'; did you mean 'robot_id'?"},
-    {"    key: [robot_id]", "    grain: [robot_id]",
-	":16:5: 'grain' is a key of facts; this table is a dimension"},
+    {"    key: [robot_id]", "    grain: [robot_id]", ":16:5: 'grain' is a key of facts; this table is a dimension"},
     {"kind: fact", "kind: table", ":24:11: 'kind' must be dimension or fact"},
     {"model: {", "row_hash: {", ":19:7: the name 'row_hash' is reserved"},
     {"model: {", "loadstar_x: {", ":19:7: the name 'loadstar_x' is reserved"},
     {"model: {", "Model: {", ":19:7: 'Model' must be a name"},
     {"model: {", "dim_robots_key: {", ":19:7: 'dim_robots_key' is the surrogate key already"},
-    {"model: { type: text,", "model: { type: txt,",
-	":19:22: 'txt' is no type; did you mean 'text'?"},
+    {"model: { type: text,", "model: { type: txt,", ":19:22: 'txt' is no type; did you mean 'text'?"},
     {"price: numeric(10,2)", "price: numeric(2,10)", ":20:14: 'numeric(2,10)' is no type"},
-    {"valid_from: updated_at", "valid_from: model",
-	":22:48: 'model' must be a date, timestamp or timestamptz"},
-    {"track: all", "track: [modl]",
-	":22:32: 'dim_robots' has no column 'modl'; did you mean 'model'?"},
+    {"valid_from: updated_at", "valid_from: model", ":22:48: 'model' must be a date, timestamp or timestamptz"},
+    {"track: all", "track: [modl]", ":22:32: 'dim_robots' has no column 'modl'; did you mean 'model'?"},
     {"track: all", "track: [robot_id]", "'robot_id' is part of the key: it cannot be tracked"},
     {"scd: 2", "scd: 1", ":22:24: 'track' needs scd 2"},
     {"scd: 2", "scd: 0", "'scd' is '0', but must be a whole number from 1 to 2"},
-    {"time: start_time", "time: robot_id",
-	":29:11: 'robot_id' must be a date, timestamp or timestamptz to be 'time'"},
+    {"time: start_time", "time: robot_id", ":29:11: 'robot_id' must be a date, timestamp or timestamptz to be 'time'"},
     {"    begin: -P25M\n", "", ":23:3: 'fact_uses' has 'time' and so needs 'begin'"},
     {"-P25M", "yesterday", ":30:12: 'begin' is 'yesterday'"},
     {"  slice: P1M\n", "", "'fact_uses' has 'time' and so needs 'slice'"},
     {"slice: P1M", "slice: PT7H", ":5:10: 'slice' is 'PT7H', but must be a period"},
     {"slice: P1M", "slice: month", ":5:10: 'slice' is 'month', but must be a period"},
     {"lag: 10m", "lag: ten", ":31:10: 'lag' is 'ten', but must be a duration"},
-    {"write: replace_range", "write: append",
-	":34:12: 'write: append' is not available yet; use replace_range"},
-    {"missing: fail", "missing: infer",
-	"'missing: infer' is not available yet; use unknown or fail"},
+    {"write: replace_range", "write: append", ":34:12: 'write: append' is not available yet; use replace_range"},
+    {"missing: fail", "missing: infer", "'missing: infer' is not available yet; use unknown or fail"},
     {"dimension: dim_robots", "dimension: dim_robot",
 	":35:40: there is no dimension 'dim_robot'; did you mean 'dim_robots'?"},
     {"dimension: dim_robots", "dimension: fact_uses", "'fact_uses' is a fact, not a dimension"},
-    {"match: robot_id", "match: [robot_id, use_id]",
-	"'dim_robots' has a key of 1 columns, 'match' names 2"},
+    {"match: robot_id", "match: [robot_id, use_id]", "'dim_robots' has a key of 1 columns, 'match' names 2"},
     {"match: robot_id", "match: start_time",
 	"'start_time' is timestamp with time zone, but the key 'robot_id' of 'dim_robots' is bigint"},
-    {"as_of: start_time", "as_of: use_id",
-	"'use_id' must be a date, timestamp or timestamptz to be 'as_of'"},
+    {"as_of: start_time", "as_of: use_id", "'use_id' must be a date, timestamp or timestamptz to be 'as_of'"},
     {"{ robot_key:", "{ robot_id:", ":35:16: 'robot_id' is a column already"},
     {"from: rds, query: extract/uses.sql", "from: rd, query: extract/uses.sql",
 	"there is no source 'rd'; did you mean 'rds'?"},
-    {"extract/uses.sql", "extract/use.sql",
-	"there is no SQL file 'extract/use.sql'; did you mean 'extract/uses.sql'?"},
+    {"extract/uses.sql", "extract/use.sql", "there is no SQL file 'extract/use.sql'; did you mean 'extract/uses.sql'?"},
     {"default: ch", "default: CH", ":9:55: the default 'CH' is no text that matches the pattern"},
     {"[a-z]{2}", "([a-z]", "the pattern is not a POSIX extended regular expression"},
     {"[a-z]{2}", "((a{99}){99}){99}", "the pattern repeats too often"},
@@ -238,25 +224,19 @@ static const struct refusal {
     {"warehouse: warehouse\n", "warehouse: warehouse\ntimezone: Europe/Zürich\n",
 	":4:11: 'Europe/Zürich' is no time zone"},
     {"attempts: 5", "attempts: 0", "'attempts' is '0', but must be a whole number from 1 to 100"},
-    {"    retry: { backoff: 3s }", "    timeouts: { run: 1h }",
-	":37:17: 'run' belongs to the timeouts in defaults"},
+    {"    retry: { backoff: 3s }", "    timeouts: { run: 1h }", ":37:17: 'run' belongs to the timeouts in defaults"},
     {"not_null: true", "not_null: yes", "'not_null' is 'yes', but must be true or false"},
-    {"on_error: continue", "on_error: [continue]",
-	"'on_error' must be one of `continue`, `fail`, not a list"},
+    {"on_error: continue", "on_error: [continue]", "'on_error' must be one of `continue`, `fail`, not a list"},
     {"    on_error: continue", "    on_error:", ":36:5: 'on_error' has no value"},
-    {"    lookback: 2\n", "    lookback: 2\n    lookback: 3\n",
-	":33:5: key 'lookback' is here twice"},
+    {"    lookback: 2\n", "    lookback: 2\n    lookback: 3\n", ":33:5: key 'lookback' is here twice"},
     {"pipeline: shop", "pipeline: &a shop", "anchors and aliases are not allowed"},
     {"pipeline: shop", "pipeline: !!str shop", "tags (!…) are not allowed"},
     {"    retry: {", "    <<: {", "merge keys (<<) are not allowed"},
     {"pipeline: shop", "[a, b]: shop", "a key must be text"},
-    {"    retry: { backoff: 3s }\n", "    retry: { backoff: 3s }\n---\nspec: 1\n",
-	"a second document"},
+    {"    retry: { backoff: 3s }\n", "    retry: { backoff: 3s }\n---\nspec: 1\n", "a second document"},
     {"pipeline: shop", "pipeline: \"a\\0b\"", "the text has control characters or is not UTF-8"},
-    {"pipeline: shop", "pipeline: [[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]",
-	"nested deeper than 16 levels"},
-    {"pipeline: shop", "pipeline: sh\xffop",
-	":2:13: a control character, or a byte that is not UTF-8"},
+    {"pipeline: shop", "pipeline: [[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]", "nested deeper than 16 levels"},
+    {"pipeline: shop", "pipeline: sh\xffop", ":2:13: a control character, or a byte that is not UTF-8"},
     {"pipeline: shop", "pipeline: {", ":3:1: not YAML: "},
 };
 
@@ -266,8 +246,7 @@ test_refusals(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < LENGTH_OF(refusals); i++) {
-		assert_false(
-		    parse(f, edit(f, refusals[i].from, refusals[i].to), robots_sql, uses_sql));
+		assert_false(parse(f, edit(f, refusals[i].from, refusals[i].to), robots_sql, uses_sql));
 		assert_true(has_error(f, refusals[i].error));
 		assert_int_equal(ctx_failure(f->ctx)->code, FAIL_SPEC_INVALID);
 	}
@@ -279,11 +258,9 @@ test_queries(void **state)
 	struct fixture *f = *state;
 
 	assert_false(parse(f, good, "SELECT :region,\n  :from", uses_sql));
-	assert_true(has_error(f,
-	    "extract/robots.sql:2:3: ':from' needs 'time': 'dim_robots' is loaded whole"));
+	assert_true(has_error(f, "extract/robots.sql:2:3: ':from' needs 'time': 'dim_robots' is loaded whole"));
 	assert_false(parse(f, good, robots_sql, "SELECT :from, :too"));
-	assert_true(
-	    has_error(f, "extract/uses.sql:1:15: unknown placeholder ':too'; did you mean ':to'?"));
+	assert_true(has_error(f, "extract/uses.sql:1:15: unknown placeholder ':too'; did you mean ':to'?"));
 	assert_true(has_error(f, "pipeline.yaml:25:33: the query must keep to the slice"));
 	assert_false(parse(f, good, "SELECT 1", uses_sql));
 	assert_true(has_error(f, "pipeline.yaml:9:3: no query uses ':region'"));
@@ -292,8 +269,7 @@ test_queries(void **state)
 	assert_false(parse(f, good, "SELECT :region;", uses_sql));
 	assert_true(has_error(f, "extract/robots.sql:1:15: a semicolon"));
 	assert_false(parse(f, good, "SELECT :region /* and", uses_sql));
-	assert_true(
-	    has_error(f, "extract/robots.sql:1:16: this literal, name or comment has no end"));
+	assert_true(has_error(f, "extract/robots.sql:1:16: this literal, name or comment has no end"));
 	assert_false(parse(f, good, "-- nothing", uses_sql));
 	assert_true(has_error(f, "extract/robots.sql:1:1: the file has no statement"));
 }
@@ -304,16 +280,15 @@ test_all_in_order(void **state)
 	struct fixture *f = *state;
 	int line = 0, count = 0;
 
-	assert_false(parse(f,
-	    "spec: 2\npipelin: x\nwarehouse: 1x\nsources: []\ntables: {a: {kind: fact}, b: 1}\n",
-	    "", ""));
+	assert_false(
+	    parse(f, "spec: 2\npipelin: x\nwarehouse: 1x\nsources: []\ntables: {a: {kind: fact}, b: 1}\n", "", ""));
 	for (const struct spec_error *e = f->errors; e != NULL; e = e->next, count++) {
 		assert_true(e->place.line >= line);
 		line = e->place.line;
 	}
 	assert_true(count >= 8);
-	assert_true(text_starts_with(ctx_failure(f->ctx)->message,
-	    "pipeline.yaml:1:1: the document lacks the key 'pipeline'"));
+	assert_true(
+	    text_starts_with(ctx_failure(f->ctx)->message, "pipeline.yaml:1:1: the document lacks the key 'pipeline'"));
 }
 
 static void
@@ -345,8 +320,7 @@ test_circle(void **state)
 
 	assert_false(parse(f, yaml, "SELECT 1", uses_sql));
 	assert_true(has_error(f, "pipeline.yaml:6:3: the lookups of 'a' lead back to itself"));
-	assert_true(
-	    has_error(f, "pipeline.yaml:7:8: lookups of a dimension are not available yet"));
+	assert_true(has_error(f, "pipeline.yaml:7:8: lookups of a dimension are not available yet"));
 }
 
 static void
@@ -364,8 +338,7 @@ test_files(void **state)
 	assert_true(text_starts_with(f->spec->hash, "sha256:"));
 	again.items[1].text = "SELECT 2";
 	assert_string_not_equal(spec_files_hash(f->ctx, &again), f->spec->hash);
-	assert_non_null(
-	    strstr(json_text(f->ctx, spec_to_json(f->ctx, f->spec)), "\"begin\":\"-P25M\""));
+	assert_non_null(strstr(json_text(f->ctx, spec_to_json(f->ctx, f->spec)), "\"begin\":\"-P25M\""));
 }
 
 static void
@@ -417,8 +390,7 @@ test_shipped(void **state)
 	assert_true(file_list(f->ctx, folder, &names, &count));
 	assert_true(count > 0);
 	for (size_t i = 0; i < count; i++) {
-		assert_true(spec_read_folder(f->ctx, ctx_printf(f->ctx, "%s/%s", folder, names[i]),
-		    &f->files));
+		assert_true(spec_read_folder(f->ctx, ctx_printf(f->ctx, "%s/%s", folder, names[i]), &f->files));
 		if (!spec_parse(f->ctx, &f->files, &f->spec, &f->errors))
 			print_errors(f);
 		assert_null(f->errors);
@@ -437,18 +409,16 @@ test_reference(void **state)
 
 	assert_true(file_read(f->ctx, "docs/spec.md", 1 << 20, &text, NULL));
 	for (size_t i = 0; i < SECTION_COUNT; i++)
-		assert_non_null(strstr(text, ctx_printf(f->ctx, "### %s\n\n%s\n",
-						 spec_sections[i].place, spec_sections[i].doc)));
+		assert_non_null(
+		    strstr(text, ctx_printf(f->ctx, "### %s\n\n%s\n", spec_sections[i].place, spec_sections[i].doc)));
 	for (size_t i = 0; i < spec_keys_count; i++) {
 		const struct spec_key *key = &spec_keys[i];
-		char *row = ctx_printf(f->ctx, "| `%s` | %s | %s | %s |\n", key->key,
-		    spec_key_type_text(f->ctx, key), key->required ? "yes" : "", key->doc);
-		char *section =
-		    strstr(text, ctx_printf(f->ctx, "### %s\n", spec_sections[key->section].place));
+		char *row = ctx_printf(f->ctx, "| `%s` | %s | %s | %s |\n", key->key, spec_key_type_text(f->ctx, key),
+		    key->required ? "yes" : "", key->doc);
+		char *section = strstr(text, ctx_printf(f->ctx, "### %s\n", spec_sections[key->section].place));
 
 		if (section == NULL || strstr(section, row) == NULL)
-			fail_msg("docs/spec.md, %s, lacks the row:\n%s",
-			    spec_sections[key->section].place, row);
+			fail_msg("docs/spec.md, %s, lacks the row:\n%s", spec_sections[key->section].place, row);
 	}
 }
 

@@ -81,18 +81,17 @@ machines(struct machine list[2])
 static void
 print_machine(struct text *out, const struct machine *m)
 {
-	text_addf(out, "\n## %s\n\n%s\n\n```mermaid\nstateDiagram-v2\n  [*] --> %s\n", m->title,
-	    m->intro, m->initial);
+	text_addf(out, "\n## %s\n\n%s\n\n```mermaid\nstateDiagram-v2\n  [*] --> %s\n", m->title, m->intro, m->initial);
 	for (size_t i = 0; i < m->count; i++)
-		text_addf(out, "  %s --> %s: %s\n", m->name(m->changes[i].from),
-		    m->name(m->changes[i].to), m->changes[i].event);
+		text_addf(out, "  %s --> %s: %s\n", m->name(m->changes[i].from), m->name(m->changes[i].to),
+		    m->changes[i].event);
 	for (int i = 0; i < m->states; i++)
 		if (m->is_final(i))
 			text_addf(out, "  %s --> [*]\n", m->name(i));
 	text_add(out, "```\n\n| from | event | to | why |\n|---|---|---|---|\n");
 	for (size_t i = 0; i < m->count; i++)
-		text_addf(out, "| %s | %s | %s | %s |\n", m->name(m->changes[i].from),
-		    m->changes[i].event, m->name(m->changes[i].to), m->changes[i].why);
+		text_addf(out, "| %s | %s | %s | %s |\n", m->name(m->changes[i].from), m->changes[i].event,
+		    m->name(m->changes[i].to), m->changes[i].why);
 }
 
 static char *
@@ -160,8 +159,7 @@ test_no_state_is_a_trap(void **state)
 	machines(list);
 	for (int k = 0; k < 2; k++)
 		for (int i = 0; i < list[k].states; i++) {
-			assert_true(strcmp(list[k].name(i), list[k].initial) == 0 ||
-				    has_row(&list[k], -1, i));
+			assert_true(strcmp(list[k].name(i), list[k].initial) == 0 || has_row(&list[k], -1, i));
 			assert_true(list[k].is_final(i) || has_row(&list[k], i, -1));
 		}
 	for (int k = 0; k < 2; k++)
@@ -182,8 +180,7 @@ test_rows_are_unique(void **state)
 			for (size_t j = 0; j < i; j++)
 				assert_false(list[k].changes[i].from == list[k].changes[j].from &&
 					     list[k].changes[i].to == list[k].changes[j].to &&
-					     strcmp(list[k].changes[i].event,
-						 list[k].changes[j].event) == 0);
+					     strcmp(list[k].changes[i].event, list[k].changes[j].event) == 0);
 	assert_true(run_change_is_known(RUN_FAILED, "retry", RUN_QUEUED));
 	assert_false(run_change_is_known(RUN_SUCCEEDED, "retry", RUN_QUEUED));
 }

@@ -43,13 +43,12 @@ problem_of(struct ctx *ctx, struct pg *db, enum statement statement)
 
 	if (!pg_run(ctx, db, ctx_printf(ctx, "PREPARE %s AS %s", name, text)))
 		return ctx_printf(ctx, "%s: %s", name, ctx_failure(ctx)->message);
-	assert_true(pg_query(ctx, db,
-	    "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = $1",
+	assert_true(pg_query(ctx, db, "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = $1",
 	    PG_PARAMS(name), &rows));
 	if (pg_i64(&rows, 0, 0) == named_parameters(text))
 		return "";
-	return ctx_printf(ctx, "%s: its first lines name %d of %s parameters", name,
-	    named_parameters(text), pg_value(&rows, 0, 0));
+	return ctx_printf(ctx, "%s: its first lines name %d of %s parameters", name, named_parameters(text),
+	    pg_value(&rows, 0, 0));
 }
 
 static void
@@ -70,8 +69,7 @@ test_files_and_table_agree(void **state)
 	(void)state;
 	assert_int_equal(embedded_queries_count, SQL_STATEMENT_COUNT);
 	for (int i = 1; i < SQL_STATEMENT_COUNT; i++)
-		assert_true(strcmp(statement_name((enum statement)(i - 1)),
-				statement_name((enum statement)i)) < 0);
+		assert_true(strcmp(statement_name((enum statement)(i - 1)), statement_name((enum statement)i)) < 0);
 }
 
 /* A constraint's texts, sorted: queued,running,… */
@@ -115,10 +113,8 @@ test_states_are_the_constraints(void **state)
 		runs[i] = run_status_name((enum run_status)i);
 	for (int i = 0; i < STEP_STATUS_COUNT; i++)
 		steps[i] = step_status_name((enum step_status)i);
-	assert_string_equal(names_of_check(ctx, db, "run_status"),
-	    sorted_list(ctx, runs, RUN_STATUS_COUNT));
-	assert_string_equal(names_of_check(ctx, db, "step_status"),
-	    sorted_list(ctx, steps, STEP_STATUS_COUNT));
+	assert_string_equal(names_of_check(ctx, db, "run_status"), sorted_list(ctx, runs, RUN_STATUS_COUNT));
+	assert_string_equal(names_of_check(ctx, db, "step_status"), sorted_list(ctx, steps, STEP_STATUS_COUNT));
 	ctx_free(ctx);
 }
 

@@ -55,8 +55,7 @@ expect(const char *sql, const char *answer)
 static void
 expect_step(const struct step_plan *step, const char *status)
 {
-	expect(ctx_printf(f.ctx, "SELECT status FROM control.step WHERE id = '%s'", step->id),
-	    status);
+	expect(ctx_printf(f.ctx, "SELECT status FROM control.step WHERE id = '%s'", step->id), status);
 }
 
 static json_t *
@@ -73,9 +72,8 @@ succeed(const struct step_claim *claim)
 	struct step_result result = {.bytes_read = 100, .committed_us = 1700000000000000};
 	bool mine;
 
-	result.rows = json_trusted(f.ctx,
-	    "{\"read\":10,\"inserted\":4,\"updated\":2,\"unchanged\":1,\"closed\":1,"
-	    "\"deduplicated\":1,\"filtered\":0,\"rejected\":1}");
+	result.rows = json_trusted(f.ctx, "{\"read\":10,\"inserted\":4,\"updated\":2,\"unchanged\":1,\"closed\":1,"
+					  "\"deduplicated\":1,\"filtered\":0,\"rejected\":1}");
 	result.effects = json_trusted(f.ctx, "{\"versions_opened\":6}");
 	assert_true(step_succeed(f.ctx, f.db, claim, STORES_BOOT, &result, &mine));
 	assert_true(mine);
@@ -110,9 +108,7 @@ fail_step(const struct step_claim *claim)
 static void
 expect_tidy(void)
 {
-	expect(
-	    "SELECT count(*) FROM control.attempt WHERE status = 'running' OR finished_at IS NULL",
-	    "0");
+	expect("SELECT count(*) FROM control.attempt WHERE status = 'running' OR finished_at IS NULL", "0");
 	expect(
 	    "SELECT count(*) FROM (SELECT run_id, max(id) AS m, count(*) AS n FROM control.log GROUP BY run_id) l WHERE m <> n",
 	    "0");
@@ -129,9 +125,8 @@ expect_tidy(void)
 static void
 test_run_succeeds_wave_by_wave(void **state)
 {
-	struct step_plan steps[] = {stores_step(f.ctx, "dim", 1, -1),
-	    stores_step(f.ctx, "fact", 2, 0), stores_step(f.ctx, "fact", 2, 1),
-	    stores_step(f.ctx, "old", 1, -1)};
+	struct step_plan steps[] = {stores_step(f.ctx, "dim", 1, -1), stores_step(f.ctx, "fact", 2, 0),
+	    stores_step(f.ctx, "fact", 2, 1), stores_step(f.ctx, "old", 1, -1)};
 	struct step_claims claims;
 	struct run run;
 
@@ -180,9 +175,7 @@ test_same_key_same_run(void **state)
 	    .requested_by = "u",
 	    .trigger_kind = "api",
 	    .spec_version = "s"};
-	struct run_acceptance how = {.idempotency_key = "k",
-	    .fingerprint = "1",
-	    .on_duplicate = "queue"};
+	struct run_acceptance how = {.idempotency_key = "k", .fingerprint = "1", .on_duplicate = "queue"};
 	struct run first, second;
 	bool existed;
 
@@ -208,9 +201,7 @@ test_equal_runs_are_returned_or_rejected(void **state)
 	    .requested_by = "u",
 	    .trigger_kind = "api",
 	    .spec_version = "s"};
-	struct run_acceptance how = {.idempotency_key = "k",
-	    .fingerprint = "1",
-	    .on_duplicate = "return"};
+	struct run_acceptance how = {.idempotency_key = "k", .fingerprint = "1", .on_duplicate = "return"};
 	struct run first = stores_accept(f.ctx, f.db), second;
 	bool existed;
 
@@ -242,8 +233,7 @@ test_failed_step_ends_the_run_and_retry_goes_on(void **state)
 	claims = stores_claim_many(f.ctx, f.db, 2);
 	fail_step(&claims.items[0]);
 	expect_status(run.id, RUN_RUNNING); /* the other one runs on */
-	expect(
-	    "SELECT count(*) FROM control.step WHERE status = 'skipped' AND reason->>'code' = 'upstream_failed'",
+	expect("SELECT count(*) FROM control.step WHERE status = 'skipped' AND reason->>'code' = 'upstream_failed'",
 	    "2");
 	succeed(&claims.items[1]);
 	run = stores_find(f.ctx, f.db, run.id);
@@ -261,8 +251,7 @@ test_failed_step_ends_the_run_and_retry_goes_on(void **state)
 	claims = stores_claim_many(f.ctx, f.db, 9);
 	assert_int_equal(claims.count, 2);
 	assert_int_equal(claims.items[0].tries, 1);
-	assert_int_equal(claims.items[0].attempt + claims.items[1].attempt,
-	    4); /* a's third, another's first */
+	assert_int_equal(claims.items[0].attempt + claims.items[1].attempt, 4); /* a's third, another's first */
 	succeed(&claims.items[0]);
 	succeed(&claims.items[1]);
 	again = stores_claim(f.ctx, f.db);
@@ -370,8 +359,7 @@ test_cancel_revokes_what_runs(void **state)
 	assert_int_equal(stores_claim_many(f.ctx, f.db, 9).count, 0);
 	assert_true(step_succeed(f.ctx, f.db, &claim, STORES_BOOT, &nothing, &mine));
 	assert_false(mine);
-	expect("SELECT status FROM control.attempt ORDER BY load_number DESC OFFSET 1 LIMIT 1",
-	    "superseded");
+	expect("SELECT status FROM control.attempt ORDER BY load_number DESC OFFSET 1 LIMIT 1", "superseded");
 	assert_true(step_holdings(f.ctx, f.db, STORES_BOOT, &held, &count));
 	assert_true(held[0].wanted && held[0].load_number == revocation.load_number);
 	assert_true(step_end(f.ctx, f.db, &revocation, STORES_BOOT, &mine));
@@ -392,8 +380,7 @@ test_revocation_that_finds_a_commit_succeeds(void **state)
 	revocation = stores_claim(f.ctx, f.db);
 	succeed(&revocation);
 	expect_step(&step, "succeeded");
-	expect(
-	    "SELECT count(*) FROM control.step WHERE error IS NOT NULL OR reason IS NOT NULL OR end_as IS NOT NULL",
+	expect("SELECT count(*) FROM control.step WHERE error IS NOT NULL OR reason IS NOT NULL OR end_as IS NOT NULL",
 	    "0");
 	expect_status(run.id, RUN_SUCCEEDED);
 	expect_tidy();
@@ -410,8 +397,8 @@ test_cancel_while_planning(void **state)
 	(void)state;
 	assert_true(run_cancel(f.ctx, f.db, run.id, "me", &run));
 	assert_int_equal(run.status, RUN_CANCELLING);
-	assert_true(step_finish_plan(f.ctx, f.db, &claim, STORES_BOOT, &step, 1, 0,
-	    &mine)); /* faster than the revocation */
+	assert_true(
+	    step_finish_plan(f.ctx, f.db, &claim, STORES_BOOT, &step, 1, 0, &mine)); /* faster than the revocation */
 	assert_true(mine);
 	expect_status(run.id, RUN_CANCELLED);
 	expect_step(&step, "cancelled");
@@ -457,8 +444,7 @@ test_third_loss_fails_the_step_and_a_lost_revocation_goes_on(void **state)
 	run = stores_find(f.ctx, f.db, run.id);
 	assert_int_equal(run.status, RUN_FAILED);
 	assert_string_equal(json_string_or(run.error, "code", ""), "worker_lost");
-	assert_string_equal(json_string_or(json_object_get(run.error, "slice"), "from", ""),
-	    "2024-01-01T00:00:00Z");
+	assert_string_equal(json_string_or(json_object_get(run.error, "slice"), "from", ""), "2024-01-01T00:00:00Z");
 	expect("SELECT count(*) FROM control.attempt WHERE status = 'lost'", "7");
 	expect_tidy();
 }
@@ -477,8 +463,7 @@ test_retry_later_and_hand_back(void **state)
 	claim = stores_claim(f.ctx, f.db);
 	assert_int_equal(claim.tries, 1);
 	assert_int_equal(claim.attempt, 2);
-	assert_true(step_retry_later(f.ctx, f.db, &claim, STORES_BOOT, an_error(FAIL_SQL_CONFLICT),
-	    60000, &mine));
+	assert_true(step_retry_later(f.ctx, f.db, &claim, STORES_BOOT, an_error(FAIL_SQL_CONFLICT), 60000, &mine));
 	assert_int_equal(stores_claim_many(f.ctx, f.db, 9).count, 0);
 	stores_do(f.ctx, f.db, "UPDATE control.step SET retry_at = now() WHERE status = 'queued'");
 	assert_true(step_hand_back(f.ctx, f.db, &claim, STORES_BOOT, &mine));
@@ -527,8 +512,7 @@ test_claims_leave_overlaps_and_keep_max_parallel(void **state)
 	(void)stores_plan(f.ctx, f.db, &whole, 1);
 	stores_do(f.ctx, f.db, "UPDATE control.run SET max_parallel = 3 WHERE steps_total = 5");
 	claims = stores_claim_many(f.ctx, f.db, 9);
-	assert_int_equal(claims.count,
-	    3); /* three days of a; neither the whole table nor a fourth step */
+	assert_int_equal(claims.count, 3); /* three days of a; neither the whole table nor a fourth step */
 	succeed(&claims.items[0]);
 	claims = stores_claim_many(f.ctx, f.db, 9);
 	assert_int_equal(claims.count, 1);
@@ -542,8 +526,7 @@ test_constraint_refuses_overlapping_running_steps(void **state)
 
 	(void)state;
 	(void)stores_plan(f.ctx, f.db, steps, 2);
-	assert_false(
-	    pg_run(f.ctx, f.db, "UPDATE control.step SET status = 'running' WHERE wave = 1"));
+	assert_false(pg_run(f.ctx, f.db, "UPDATE control.step SET status = 'running' WHERE wave = 1"));
 	assert_string_equal(ctx_failure(f.ctx)->sqlstate, "23P01");
 	fail_clear(f.ctx);
 }
@@ -577,8 +560,7 @@ test_deadline_fails_the_run(void **state)
 static void
 test_lists_page_newest_first(void **state)
 {
-	const char *const pipelines[] = {"p", "q", NULL}, *const statuses[] = {"queued", "failed",
-							      NULL};
+	const char *const pipelines[] = {"p", "q", NULL}, *const statuses[] = {"queued", "failed", NULL};
 	struct run_filter filters[] = {{.limit = 2}, {.limit = 2, .pipelines = pipelines},
 	    {.limit = 2, .statuses = statuses}};
 	const char *ids[5];
@@ -623,9 +605,7 @@ test_steps_and_lines_are_listed(void **state)
 	assert_int_equal(json_array_size(items), 3);
 	assert_string_equal(json_text(f.ctx, json_object_get(json_array_get(items, 1), "slice")),
 	    "{\"from\":\"2024-01-01T00:00:00Z\",\"to\":\"2024-01-02T00:00:00Z\"}");
-	assert_string_equal(json_string_or(json_array_get(json_object_get(json_array_get(items, 1),
-							      "attempts"),
-					       0),
+	assert_string_equal(json_string_or(json_array_get(json_object_get(json_array_get(items, 1), "attempts"), 0),
 				"status", ""),
 	    "succeeded");
 	assert_true(json_is_null(json_object_get(json_array_get(items, 2), "slice")));

@@ -78,8 +78,7 @@ test_fill(void **state)
 		struct ctx *ctx = ctx_new("test", 0);
 		char *filled = NULL;
 
-		assert_true(
-		    template_fill(ctx, "x.sql", cases[i].sql, values, LENGTH_OF(values), &filled));
+		assert_true(template_fill(ctx, "x.sql", cases[i].sql, values, LENGTH_OF(values), &filled));
 		assert_string_equal(filled, cases[i].filled);
 		ctx_free(ctx);
 	}
@@ -104,8 +103,7 @@ test_errors(void **state)
 		struct ctx *ctx = ctx_new("test", 0);
 		char *filled;
 
-		assert_false(
-		    template_fill(ctx, "x.sql", errors[i].sql, values, LENGTH_OF(values), &filled));
+		assert_false(template_fill(ctx, "x.sql", errors[i].sql, values, LENGTH_OF(values), &filled));
 		assert_string_equal(ctx_failure(ctx)->message, errors[i].message);
 		ctx_free(ctx);
 	}

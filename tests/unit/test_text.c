@@ -43,8 +43,8 @@ test_grows(void **state)
 static void
 test_numbers(void **state)
 {
-	static const char *const wrong[] = {"", " 1", "1 ", "1x", "0x10", "+-1", "-", "+", "1.0",
-	    "9223372036854775808", "-9223372036854775809", "1-1"};
+	static const char *const wrong[] = {"", " 1", "1 ", "1x", "0x10", "+-1", "-", "+", "1.0", "9223372036854775808",
+	    "-9223372036854775809", "1-1"};
 	int64_t n;
 
 	assert_true(text_to_i64("9223372036854775807", &n) && n == INT64_MAX);
@@ -63,8 +63,7 @@ test_compare(void **state)
 	(void)state;
 	assert_true(text_equal(NULL, NULL) && text_equal("a", "a"));
 	assert_false(text_equal(NULL, "") || text_equal("a", "b"));
-	assert_true(text_starts_with("abc", "ab") && text_starts_with("abc", "") &&
-		    text_ends_with("abc", "bc"));
+	assert_true(text_starts_with("abc", "ab") && text_starts_with("abc", "") && text_ends_with("abc", "bc"));
 	assert_false(text_starts_with("a", "ab") || text_ends_with("c", "bc"));
 }
 
@@ -79,21 +78,20 @@ test_names(void **state)
 	assert_true(text_is_name("a") && text_is_name("dim_robots_2") && text_is_name(longest));
 	longest[63] = 'a';
 	longest[64] = '\0';
-	assert_false(
-	    text_is_name(longest) || text_is_name("") || text_is_name("_a") || text_is_name("2a"));
-	assert_false(text_is_name("Aa") || text_is_name("a-b") || text_is_name("a b") ||
-		     text_is_name("a\"") || text_is_name("\xc3\xa4"));
+	assert_false(text_is_name(longest) || text_is_name("") || text_is_name("_a") || text_is_name("2a"));
+	assert_false(text_is_name("Aa") || text_is_name("a-b") || text_is_name("a b") || text_is_name("a\"") ||
+		     text_is_name("\xc3\xa4"));
 }
 
 static void
 test_sanitize(void **state)
 {
-	static const char *const same[] = {"", "plain\n\ttext", "\xc3\xa4", "\xe2\x82\xac",
-	    "\xf0\x9f\x98\x80", "\xef\xbf\xbd", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf"};
-	static const char *const mended[][2] = {{"a\x01\x7f\rz", "a???z"}, {"\xc3", "?"},
-	    {"\xc3z", "?z"}, {"\xe2\x82", "??"}, {"\xe2\x82z", "??z"}, {"\xc0\xaf", "??"},
-	    {"\xed\xa0\x80", "???"}, {"\xe0\x80\x80", "???"}, {"\xf0\x80\x80\x80", "????"},
-	    {"\xf4\x90\x80\x80", "????"}, {"\xff\xfe", "??"}, {"\x80", "?"}};
+	static const char *const same[] = {"", "plain\n\ttext", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+	    "\xef\xbf\xbd", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf"};
+	static const char *const mended[][2] = {{"a\x01\x7f\rz", "a???z"}, {"\xc3", "?"}, {"\xc3z", "?z"},
+	    {"\xe2\x82", "??"}, {"\xe2\x82z", "??z"}, {"\xc0\xaf", "??"}, {"\xed\xa0\x80", "???"},
+	    {"\xe0\x80\x80", "???"}, {"\xf0\x80\x80\x80", "????"}, {"\xf4\x90\x80\x80", "????"}, {"\xff\xfe", "??"},
+	    {"\x80", "?"}};
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
 		assert_string_equal(text_sanitize(*state, same[i]), same[i]);
