@@ -48,6 +48,7 @@ read_defaults(struct parse *parse)
 		read_retry(parse, node, &defaults->retry, &defaults->timeouts);
 	}
 	parse->spec->timeouts = defaults->timeouts;
+	parse->spec->retry = defaults->retry;
 }
 
 static void

@@ -143,6 +143,7 @@ test_good(void **state)
 	assert_true(dimension->columns[0].key && dimension->columns[0].not_null && !dimension->columns[0].tracked);
 	assert_true(dimension->columns[1].tracked && dimension->columns[1].not_null);
 	assert_false(dimension->columns[3].tracked);
+	assert_int_equal(f->spec->retry.attempts, 5); /* of the plan and the ddl */
 	assert_int_equal(dimension->retry.attempts, 5);
 	assert_int_equal(dimension->timeouts.step_ms, 7200000);
 	assert_int_equal(dimension->wave, 2);
