@@ -180,7 +180,7 @@ cover: ## build/cover: coverage of unit tests and system smoke
 	+@scripts/cover.sh
 bench: ## run the benchmark suite, write build/bench.json (BENCH_ARGS)
 	@scripts/deps.sh build run test bench
-	@$(MAKE) build build-bench venv
+	@$(MAKE) -s build build-bench venv
 	@scripts/bench.sh $(BENCH_ARGS)
 
 ifneq ($(FUZZ),)

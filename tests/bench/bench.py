@@ -14,6 +14,7 @@ import time
 
 from rig import ROOT, Figures, Service, make_pipelines
 
+ENOUGH_S = 210  # from then on one round of each load is enough
 MEASURES = ("idle", "start", "queue", "poll", "load")
 
 
@@ -28,6 +29,7 @@ def options():
 
 def main():
     asked, figures, since = options(), Figures(), time.monotonic()
+    asked.until = since + ENOUGH_S
     print(Figures.head(), flush=True)
     with tempfile.TemporaryDirectory(prefix="lsb-", dir="/tmp") as folder:
         pipelines = make_pipelines(folder)

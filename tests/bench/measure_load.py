@@ -6,6 +6,7 @@ of the difference. The floor keeps no ledger, checks nothing and finds no duplic
 """
 
 import sys
+import time
 
 from rig import FLAT, pipe, psql, timed, wait_run
 
@@ -108,9 +109,11 @@ def settle(service):
     service.sql("warehouse", "CHECKPOINT")
 
 
-def in_turns(service, rounds, before, floor, traced):
+def in_turns(service, options, rounds, before, floor):
     ours, theirs, counts = [], [], None
     for number in range(rounds):
+        if number > 0 and time.monotonic() > options.until:
+            break
         before()
         settle(service)
         if number % 2 == 0:
@@ -121,7 +124,7 @@ def in_turns(service, rounds, before, floor, traced):
         if number % 2 == 1:
             settle(service)
             theirs.append(timed(floor))
-        if traced:
+        if options.trace:
             trace(service, run)
             print(f"    ours {ours[-1]:.2f} s, floor {theirs[-1]:.2f} s", file=sys.stderr)
     return ours, theirs, counts
@@ -143,9 +146,9 @@ def measure(service, figures, options):
 
     for name, before, by_hand, rounds, key, count in (
             ("fact load into an empty fact", empty, floor.fill, options.rounds, "inserted", rows),
-            ("fact load, unchanged", lambda: None, floor.repeat, options.rounds, "unchanged", rows),
-            ("fact load, 1 % changed", change, floor.repeat, options.rounds, "updated", rows // 100)):
-        ours, theirs, counts = in_turns(service, rounds, before, by_hand, options.trace)
+            ("fact load, unchanged", lambda: None, floor.repeat, max(1, options.rounds - 1), "unchanged", rows),
+            ("fact load, 1 % changed", change, floor.repeat, max(1, options.rounds - 1), "updated", rows // 100)):
+        ours, theirs, counts = in_turns(service, options, rounds, before, by_hand)
         assert counts[key] == count, counts
         figures.add(name, "rows/s", [rows / s for s in ours], [rows / s for s in theirs],
                     "COPY | INSERT by psql" if before is empty else "COPY | UPDATE, INSERT by psql")

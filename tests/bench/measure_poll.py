@@ -13,7 +13,7 @@ from measure_idle import cpu_seconds
 from rig import Service, metric, wait_run
 
 STATEMENTS = "loadstar_control_statements_total"
-SECONDS = 4
+SECONDS = 3
 
 
 def wrk(url, headers, path=""):
