@@ -221,3 +221,19 @@ json_quote(struct text *out, const char *s)
 	}
 	text_add(out, "\"");
 }
+
+char *
+json_pointer(struct ctx *ctx, const char *parent, const char *name)
+{
+	struct text out;
+
+	text_init(&out, ctx);
+	text_addf(&out, "%s/", parent);
+	for (; *name != '\0'; name++) {
+		if (*name == '~' || *name == '/')
+			text_add(&out, *name == '~' ? "~0" : "~1");
+		else
+			text_add_bytes(&out, name, 1);
+	}
+	return out.data;
+}

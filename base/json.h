@@ -43,6 +43,9 @@ json_t *json_trusted(struct ctx *ctx, const char *text);
 const char *json_string_or(const json_t *object, const char *key, const char *otherwise);
 int64_t json_int_or(const json_t *object, const char *key, int64_t otherwise);
 
+/* "parent/name" with the escapes of RFC 6901. */
+char *json_pointer(struct ctx *ctx, const char *parent, const char *name);
+
 /* Appends "text" with JSON's escapes, quotes included: for hot paths that build no tree. */
 struct text;
 void json_quote(struct text *out, const char *s);

@@ -27,23 +27,6 @@ struct field {
 	void (*take)(struct ctx *ctx, const char *pointer, json_t *value, struct run_request *request);
 };
 
-/* /params/x with the escapes of RFC 6901. */
-static char *
-pointer_to(struct ctx *ctx, const char *parent, const char *name)
-{
-	struct text out;
-
-	text_init(&out, ctx);
-	text_addf(&out, "%s/", parent);
-	for (; *name != '\0'; name++) {
-		if (*name == '~' || *name == '/')
-			text_add(&out, *name == '~' ? "~0" : "~1");
-		else
-			text_add_bytes(&out, name, 1);
-	}
-	return out.data;
-}
-
 static size_t
 count_characters(const char *s)
 {
@@ -196,9 +179,9 @@ take_params(struct ctx *ctx, const char *pointer, json_t *value, struct run_requ
 	request->run.params = value;
 	json_object_foreach(value, name, item) {
 		if (!text_is_name(name))
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name), "is not the name of a parameter");
+			(void)fail_field(ctx, json_pointer(ctx, pointer, name), "is not the name of a parameter");
 		else if (!json_is_string(item) && !json_is_integer(item) && !json_is_boolean(item))
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
+			(void)fail_field(ctx, json_pointer(ctx, pointer, name),
 			    "must be a text, a whole number or a boolean");
 	}
 }
@@ -251,11 +234,11 @@ take_labels(struct ctx *ctx, const char *pointer, json_t *value, struct run_requ
 	}
 	json_object_foreach(value, name, item) {
 		if (*name == '\0' || count_characters(name) > MOST_LABEL_KEY)
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name),
+			(void)fail_field(ctx, json_pointer(ctx, pointer, name),
 			    "the name of a label has 1 to %d characters", MOST_LABEL_KEY);
 		if (!json_is_string(item) || count_characters(json_string_value(item)) > MOST_LABEL_VALUE)
-			(void)fail_field(ctx, pointer_to(ctx, pointer, name), "must be a text of at most %d characters",
-			    MOST_LABEL_VALUE);
+			(void)fail_field(ctx, json_pointer(ctx, pointer, name),
+			    "must be a text of at most %d characters", MOST_LABEL_VALUE);
 	}
 }
 
@@ -295,7 +278,7 @@ take_field(struct ctx *ctx, const char *name, json_t *value, struct run_request 
 	    [JSON_INTEGER] = "a whole number",
 	    [JSON_TRUE] = "true or false"};
 	const char *names[LENGTH_OF(fields)], *nearest;
-	char *pointer = pointer_to(ctx, "", name);
+	char *pointer = json_pointer(ctx, "", name);
 
 	for (size_t i = 0; i < LENGTH_OF(fields); i++) {
 		json_type type = json_is_false(value) ? JSON_TRUE : json_typeof(value);

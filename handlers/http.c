@@ -7,7 +7,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 
-enum { IDEMPOTENCY_KEY_LIMIT = 255, RETRY_AFTER_S = 2 };
+enum { IDEMPOTENCY_KEY_LIMIT = 255, RETRY_AFTER_S = 2, MOST_ERRORS = 100 };
 
 static const char *const method_names[HTTP_METHOD_COUNT] = {
     [HTTP_GET] = "GET",
@@ -217,18 +217,28 @@ reply_page(struct ctx *ctx, struct reply *reply, json_t *items, const char *next
 	return reply_json(ctx, reply, 200, page);
 }
 
+static void
+add_error(struct ctx *ctx, json_t *errors, const char *pointer, const char *detail)
+{
+	json_t *error = json_new_object(ctx);
+
+	json_put_string(ctx, error, "pointer", pointer);
+	json_put_string(ctx, error, "detail", detail);
+	json_add(errors, error);
+}
+
+/* All of them, unless a stranger sends thousands. */
 static json_t *
 wrong_fields(struct ctx *ctx, const struct failure *failure)
 {
 	json_t *errors = json_new_array(ctx);
+	size_t count = 0;
 
-	for (const struct fail_field *field = failure->fields; field != NULL; field = field->next) {
-		json_t *error = json_new_object(ctx);
-
-		json_put_string(ctx, error, "pointer", field->pointer);
-		json_put_string(ctx, error, "detail", field->detail);
-		json_add(errors, error);
-	}
+	for (const struct fail_field *field = failure->fields; field != NULL; field = field->next)
+		if (count++ < MOST_ERRORS)
+			add_error(ctx, errors, field->pointer, field->detail);
+	if (count > MOST_ERRORS)
+		add_error(ctx, errors, "", ctx_printf(ctx, "%zu more are wrong", count - MOST_ERRORS));
 	return errors;
 }
 

@@ -8,6 +8,9 @@
 #include "base/text.h"
 #include "base/uuid.h"
 
+/* PostgreSQL has no year 0. */
+static const int64_t YEAR_ONE_US = INT64_C(-62135596800) * 1000 * 1000;
+
 static void
 wrong(struct ctx *ctx, const char *name, const char *want)
 {
@@ -33,9 +36,9 @@ param_time_us(struct ctx *ctx, const struct request *request, const char *name)
 	const char *s = request_query(request, name);
 	int64_t at_us = 0;
 
-	if (s != NULL && !clock_parse(s, &at_us))
+	if (s != NULL && (!clock_parse(s, &at_us) || (at_us < YEAR_ONE_US && at_us != CLOCK_MINUS_INFINITY)))
 		wrong(ctx, name, "a time such as 2024-01-31T09:15:00Z, or a date");
-	return at_us;
+	return s != NULL && at_us == 0 ? 1 : at_us;
 }
 
 bool

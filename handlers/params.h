@@ -8,8 +8,9 @@
 enum { PAGE_LIMIT_DEFAULT = 100, PAGE_LIMIT_MOST = 1000 };
 
 int64_t param_limit(struct ctx *ctx, const struct request *request);
-int64_t param_time_us(struct ctx *ctx, const struct request *request, const char *name); /* 0 when absent */
-bool param_flag(struct ctx *ctx, const struct request *request, const char *name);       /* 1, true, 0, false */
+/* 0 when absent; 1970 begins a microsecond later, so that it is something. */
+int64_t param_time_us(struct ctx *ctx, const struct request *request, const char *name);
+bool param_flag(struct ctx *ctx, const struct request *request, const char *name); /* 1, true, 0, false */
 
 /* A number ≥ 0; otherwise when absent. */
 int64_t param_count(struct ctx *ctx, const struct request *request, const char *name, int64_t otherwise);

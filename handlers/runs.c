@@ -19,6 +19,17 @@ reply_run(struct ctx *ctx, struct reply *reply, int status, const struct run *ru
 	return reply_json(ctx, reply, status, run_to_json(ctx, run));
 }
 
+/* After a change: who asks this replica next must not see the picture of before, which the board's tail has yet to
+ * replace. */
+static bool
+reply_changed_run(struct ctx *ctx, struct app *app, struct pg *db, const struct run *run, struct reply *reply)
+{
+	const struct board_page *page;
+	bool found;
+
+	return board_load(ctx, app->board, db, run->id, &page, &found) && reply_run(ctx, reply, 202, run);
+}
+
 /* The bodies of cancel, pause, resume: none, or an object without members. */
 static bool
 take_options(struct ctx *ctx, const struct request *request, json_t **options)
@@ -39,7 +50,7 @@ refuse_members(struct ctx *ctx, json_t *options, const char *known)
 
 	json_object_foreach(options, name, value) {
 		if (!text_equal(name, known))
-			(void)fail_field(ctx, ctx_printf(ctx, "/%s", name), "is not a known field");
+			(void)fail_field(ctx, json_pointer(ctx, "", name), "is not a known field");
 	}
 	return !ctx_failed(ctx);
 }
@@ -239,7 +250,7 @@ runs_cancel(struct ctx *ctx, struct app *app, const struct request *request, str
 	if (!take_no_options(ctx, request) || !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
 	    !pool_take(ctx, app->control, &db) || !run_cancel(ctx, db, id, request->who->subject, &run))
 		return false;
-	return reply_run(ctx, reply, 202, &run);
+	return reply_changed_run(ctx, app, db, &run, reply);
 }
 
 /* {"spec": "current"} moves the run to the active version; "pinned" and nothing keep its own. */
@@ -279,7 +290,7 @@ runs_retry(struct ctx *ctx, struct app *app, const struct request *request, stru
 	}
 	if (!run_retry(ctx, db, page->run_id, version, request->who->subject, &run))
 		return false;
-	return reply_run(ctx, reply, 202, &run);
+	return reply_changed_run(ctx, app, db, &run, reply);
 }
 
 static bool
@@ -292,7 +303,7 @@ set_paused(struct ctx *ctx, struct app *app, const struct request *request, bool
 	if (!take_no_options(ctx, request) || !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
 	    !pool_take(ctx, app->control, &db) || !run_pause(ctx, db, id, pause, &run))
 		return false;
-	return reply_run(ctx, reply, 202, &run);
+	return reply_changed_run(ctx, app, db, &run, reply);
 }
 
 bool

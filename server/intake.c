@@ -91,7 +91,7 @@ check_framing(struct ctx *ctx, const struct head *head, size_t limit)
 static bool
 refuse_method(struct exchange *exchange, struct reply *reply)
 {
-	static const char *const known[] = {"PUT", "DELETE", "PATCH", "TRACE", "CONNECT"};
+	static const char *const known[] = {"PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "QUERY"};
 	struct ctx *ctx = exchange->ctx;
 
 	for (size_t i = 0; i < LENGTH_OF(known); i++) {

@@ -6,6 +6,6 @@ FROM control.step s
 WHERE s.run_id = $1::uuid
   AND ($2::text IS NULL OR s.status = $2)
   AND ($3::text IS NULL OR s.table_name = $3)
-  AND ($6::uuid IS NULL OR (s.wave, s.ordinal, s.id) > ($4::integer, $5::bigint, $6))
+  AND ($6::uuid IS NULL OR (s.wave, s.ordinal, s.id) > ($4::bigint, $5::bigint, $6))
 ORDER BY s.wave, s.ordinal, s.id
 LIMIT $7::bigint
