@@ -131,13 +131,59 @@ receive(struct exchange *exchange, const char *upload, size_t *size)
 	return exchange->body_received <= SWALLOW_FACTOR * limit ? MHD_YES : MHD_NO;
 }
 
+static struct reaper_entry *
+entry_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+void
+exchange_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+    enum MHD_ConnectionNotificationCode what)
+{
+	const struct http_listener *listener = cls;
+	struct reaper *reaper = http_reaper(listener->server);
+	const union MHD_ConnectionInfo *info;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		reaper_remove(reaper, *socket_context);
+		*socket_context = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info != NULL)
+		*socket_context = reaper_add(reaper, info->connect_fd);
+}
+
+/* The first line of a request is there. The answer is the request's first state: none. */
+void *
+exchange_begins(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+	const struct http_listener *listener = cls;
+
+	(void)uri;
+	reaper_enter(http_reaper(listener->server), entry_of(connection), REAPER_READING);
+	return NULL;
+}
+
+/* What is answered at once, from memory, whoever else waits for a database. */
+static bool
+is_probe(const struct exchange *exchange)
+{
+	return strcmp(exchange->path, "/healthz") == 0 || strcmp(exchange->path, "/readyz") == 0;
+}
+
 /* The request is whole. */
 static enum MHD_Result
 dispatch(struct exchange *exchange)
 {
 	struct reply reply = {0};
 	size_t limit = http_body_limit(server_of(exchange));
+	const struct http_listener *listener = exchange->listener;
 
+	reaper_enter(http_reaper(listener->server), entry_of(exchange->connection), REAPER_ANSWERING);
 	if (exchange->body_received > limit) {
 		(void)fail(exchange->ctx, FAIL_PAYLOAD_TOO_LARGE, "a body may have %zu bytes", limit);
 		return refuse(exchange, &reply);
@@ -150,7 +196,7 @@ dispatch(struct exchange *exchange)
 	http_owes(server_of(exchange));
 	exchange->state = EXCHANGE_ANSWERING;
 	MHD_suspend_connection(exchange->connection);
-	handler_pool_push(exchange->listener->pool, &exchange->job);
+	handler_pool_push(is_probe(exchange) ? listener->probes : listener->pool, &exchange->job);
 	return MHD_YES;
 }
 
@@ -182,8 +228,8 @@ exchange_completed(void *cls, struct MHD_Connection *connection, void **state, e
 	struct http_listener *listener = cls;
 	bool owed;
 
-	(void)connection;
 	(void)why;
+	reaper_enter(http_reaper(listener->server), entry_of(connection), REAPER_IDLE);
 	if (exchange == NULL)
 		return;
 	owed = exchange->owed;

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "server/handler_pool.h"
 #include "server/http.h"
+#include "server/reaper.h"
 #include "server/streams.h"
 #include "server/waiters.h"
 
@@ -22,6 +23,7 @@ struct http_listener {
 	struct http_server *server;
 	struct MHD_Daemon *daemon;
 	struct handler_pool *pool;
+	struct handler_pool *probes; /* for answers that ask nobody, so that they never queue behind those that do */
 	const char *url;
 	int quiesced_fd; /* closed after the daemon's end; -1 */
 	bool admin;      /* serves health and metrics alone */
@@ -56,6 +58,10 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **state,
     enum MHD_RequestTerminationCode why);
 
+void exchange_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+    enum MHD_ConnectionNotificationCode what);
+void *exchange_begins(void *cls, const char *uri, struct MHD_Connection *connection);
+
 /* The handler pool's work, and waiters' end of it. */
 void exchange_run(struct handler_job *job);
 void exchange_answer_waiter(struct waiter *waiter, const struct board_page *page);
@@ -80,6 +86,7 @@ struct app *http_app(const struct http_server *server);
 const struct http_backend *http_server_backend(const struct http_server *server);
 struct waiters *http_waiters(const struct http_server *server);
 struct streams *http_streams(const struct http_server *server);
+struct reaper *http_reaper(const struct http_server *server);
 bool http_is_draining(const struct http_server *server);
 size_t http_body_limit(const struct http_server *server);
 

@@ -24,6 +24,7 @@
 enum {
 	DAEMON_THREADS = 2,
 	ADMIN_THREADS = 2,
+	PROBE_THREADS = 1,
 	ADMIN_CONNECTIONS = 128,
 	MEMORY_LIMIT_BYTES = 64 * 1024,
 	IDLE_TIMEOUT_S = 60,
@@ -36,6 +37,7 @@ struct http_server {
 	const struct http_backend *backend;
 	struct waiters *waiters;
 	struct streams *streams;
+	struct reaper *reaper;
 	struct http_listener api, admin;
 	atomic_bool draining;
 	pthread_mutex_t lock;
@@ -67,6 +69,12 @@ struct streams *
 http_streams(const struct http_server *server)
 {
 	return server->streams;
+}
+
+struct reaper *
+http_reaper(const struct http_server *server)
+{
+	return server->reaper;
 }
 
 bool
@@ -155,6 +163,7 @@ http_new_with(struct ctx *ctx, struct app *app, const struct http_backend *backe
 	server->waiters = waiters_new(ctx,
 	    &(struct waiters_options){.page = find_page, .answer = exchange_answer_waiter, .arg = server});
 	server->streams = streams_new(ctx, &(struct streams_options){.lines = read_lines, .arg = server});
+	server->reaper = reaper_new(ctx);
 	return server;
 }
 
@@ -211,7 +220,8 @@ start_daemon(struct http_listener *listener, int fd, unsigned threads, unsigned 
 	    log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 	    MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, listener,
 	    MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT_BYTES,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, exchange_connection, listener, MHD_OPTION_URI_LOG_CALLBACK, exchange_begins,
+	    listener, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 }
 
 struct listener_needs {
@@ -228,6 +238,7 @@ start_listener(struct ctx *ctx, struct http_listener *listener, const struct lis
 	if (!listen_open(ctx, needs->variable, needs->address, &fd, &listener->url))
 		return false;
 	listener->pool = handler_pool_start(listener->server->ctx, needs->handler_threads, exchange_run);
+	listener->probes = handler_pool_start(listener->server->ctx, PROBE_THREADS, exchange_run);
 	listener->daemon = start_daemon(listener, fd, needs->daemon_threads, needs->connections);
 	if (listener->daemon != NULL)
 		return true;
@@ -265,6 +276,7 @@ http_start(struct ctx *ctx, struct http_server *server)
 	MHD_set_panic_func(library_panic, NULL);
 	waiters_start(server->waiters);
 	streams_start(server->streams);
+	reaper_start(server->reaper);
 	return (config->admin_listen == NULL || start_listener(ctx, &server->admin, &admin)) &&
 	       start_listener(ctx, &server->api, &api);
 }
@@ -332,6 +344,8 @@ stop_listener(struct http_listener *listener)
 		(void)close(listener->quiesced_fd);
 	if (listener->pool != NULL)
 		handler_pool_stop(listener->pool);
+	if (listener->probes != NULL)
+		handler_pool_stop(listener->probes);
 	*listener = (struct http_listener){.server = listener->server, .quiesced_fd = -1, .admin = listener->admin};
 }
 
@@ -350,4 +364,5 @@ http_stop(struct http_server *server)
 	stop_listener(&server->admin);
 	waiters_stop(server->waiters);
 	streams_stop(server->streams);
+	reaper_stop(server->reaper);
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -47,6 +48,24 @@ block_signals(sigset_t *ends)
 	(void)sigaddset(ends, SIGTERM);
 	(void)sigaddset(ends, SIGINT);
 	ASSERT(pthread_sigmask(SIG_BLOCK, ends, NULL) == 0); /* every later thread inherits it */
+}
+
+/* Each connection is a file: as many as the system lets us have. */
+static void
+raise_file_limit(struct ctx *ctx)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct rlimit limit;
+	rlim_t before;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	before = limit.rlim_cur;
+	limit.rlim_cur = limit.rlim_max;
+	if (before != limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		limit.rlim_cur = before;
+	log_line(ctx, LOG_INFO, "open files", "limit", text_from_i64(tmp, (int64_t)limit.rlim_cur), "was",
+	    text_from_i64(tmp, (int64_t)before), NULL);
 }
 
 static bool
@@ -200,6 +219,7 @@ serve_run(struct ctx *ctx, struct config *config, bool check)
 
 	service->config = config;
 	block_signals(&ends);
+	raise_file_limit(ctx);
 	metrics_set(METRIC_BUILD_INFO, METRIC_LABELS(loadstar_version()), 1);
 	ok = failpoint_load(ctx, config) && check_settings(ctx, config) && start_embedded(ctx, service) &&
 	     prepare_app(ctx, service) && (check || start_parts(ctx, service));

@@ -1,5 +1,6 @@
 """What strangers send: paths, methods, headers and framings that are wrong, slow or ambiguous; and what the contract says of all of it."""
 
+import json
 import os
 import pathlib
 import re
@@ -171,6 +172,39 @@ def test_slow_clients_do_not_hold_up_others(served):
     finally:
         for c in connections:
             c.__exit__(None, None, None)
+
+
+def test_drip_feeders_are_cut_off(served):
+    """Bytes keep coming, so no idle time ever passes: the whole request has 30 s. Idle connections may stay."""
+    with api.connection(served) as head, api.connection(served) as body, api.connection(served) as kept, api.connection(served) as mute:
+        kept.sendall(GET.replace("Connection: close\r\n", "").encode())
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200 ")
+        head.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        body.sendall(f"POST /v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.token()}\r\n"
+                     "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n".encode())
+        began, ends = time.monotonic(), {}
+        dripping = {"head": head, "body": body}
+        while dripping and time.monotonic() - began < 45:
+            time.sleep(0.5)
+            for name, sock in list(dripping.items()):
+                try:
+                    sock.sendall(b" ")
+                except OSError:
+                    ends[name] = time.monotonic() - began
+                    del dripping[name]
+        assert set(ends) == {"head", "body"} and all(28 < seconds < 37 for seconds in ends.values()), ends
+        kept.sendall(GET.encode())
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200 "), "idle for 30 s, then used again"
+        mute.settimeout(10)
+        assert mute.recv(1) == b"", "one that never asked for anything"
+
+
+def test_as_many_files_as_the_system_allows(served):
+    limits = pathlib.Path(f"/proc/{served.process.pid}/limits").read_text()
+    soft, hard = re.search(r"^Max open files +(\w+) +(\w+)", limits, re.M).groups()
+    assert soft == hard
+    line = next(json.loads(text) for text in open(f"{served.home}/service.log") if '"open files"' in text)
+    assert str(line["limit"]) == hard
 
 
 # -- the contract

@@ -1,0 +1,248 @@
+"""Answers that take their time: polls, waits and streams; that they cost no session, and that they end when the run or the service does."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import json
+import resource
+import threading
+import time
+
+import pytest
+
+import api
+from service import wait_until
+
+
+def sessions(service):
+    return service.sql("loadstar", "SELECT count(*) FROM pg_stat_activity WHERE datname = 'loadstar' AND backend_type = 'client backend'")[0][0]
+
+
+def statements(service):
+    return sum(api.metrics(service)["loadstar_control_statements_total"].values())
+
+
+@contextlib.contextmanager
+def held(service):
+    """A run in which nothing happens until it is cancelled: paused before its first slice."""
+    with api.running(service) as running, api.pace(service, 60):
+        run_id = service.submit("range", **api.MONTH, max_parallel=1)
+        assert service.post(f"/v1/runs/{run_id}/pause").status_code == 202
+        settled = wait_until("it is paused and still", 30, lambda: still(service, run_id))
+        try:
+            yield run_id, settled
+        finally:
+            service.post(f"/v1/runs/{run_id}/cancel")
+    service.wait(run_id, 60)
+    assert running
+
+
+def still(service, run_id):
+    """Its ETag, once nothing has changed for a second."""
+    before = service.get(f"/v1/runs/{run_id}").headers["ETag"]
+    time.sleep(1)
+    return before if service.get(f"/v1/runs/{run_id}").headers["ETag"] == before else None
+
+
+def request(service, path, headers="", scope=None):
+    return (f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {service.token(scope)}\r\n{headers}\r\n").encode()
+
+
+async def ask(service, path, headers=""):
+    """Status and everything else of one request on a connection of its own."""
+    host, port = service.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request(service, path, headers))
+    text = (await reader.read()).decode()
+    writer.close()
+    return int(text.split(" ", 2)[1]) if text else None, text
+
+
+# -- one
+
+
+@pytest.mark.smoke
+def test_etag(served):
+    path = f"/v1/runs/{served.first_run['id']}"
+    answer = served.get(path)
+    etag = answer.headers["ETag"]
+    assert etag.startswith('"') and answer.headers["Cache-Control"] == "no-cache"
+    for value in (etag, f"W/{etag}", f'"x", {etag}', "*"):
+        again = served.get(path, headers={"If-None-Match": value})
+        assert again.status_code == 304 and again.content == b"" and again.headers["ETag"] == etag
+    for value in ('"x"', etag.strip('"'), ""):
+        assert served.get(path, headers={"If-None-Match": value}).status_code == 200
+    head = served.request("HEAD", path)
+    assert head.headers["ETag"] == etag
+    began = time.monotonic()
+    for wait in ("30s", "0s", "55s"):
+        assert served.get(path, params={"wait": wait}, headers={"If-None-Match": etag}).status_code == 304
+    assert time.monotonic() - began < 2, "a finished run is never waited for"
+
+
+def test_wait_ends_at_the_deadline_or_with_a_change(served):
+    with api.running(served) as run_id:
+        path = f"/v1/runs/{run_id}"
+        etag = wait_until("nothing changes", 20, lambda: still(served, run_id))
+        began = time.monotonic()
+        answer = served.get(path, params={"wait": "2s"}, headers={"If-None-Match": etag})
+        assert answer.status_code == 304 and answer.headers["ETag"] == etag and 1.9 < time.monotonic() - began < 4
+        assert served.request("HEAD", path, params={"wait": "1s"}, headers={"If-None-Match": etag}).status_code == 304
+        assert served.get(path, params={"wait": "30s"}).status_code == 200, "nothing to compare with: at once"
+        threading.Timer(0.5, lambda: served.post(f"{path}/pause")).start()
+        began = time.monotonic()
+        answer = served.get(path, params={"wait": "30s"}, headers={"If-None-Match": etag})
+        assert answer.status_code == 200 and answer.json()["status"] == "paused" and time.monotonic() - began < 5
+        assert answer.headers["ETag"] != etag
+
+
+def test_polls_ask_no_database(served):
+    path = f"/v1/runs/{served.first_run['id']}"
+    served.get(path)
+    busiest = 0
+    for _ in range(5):  # the engine's own statements go on meanwhile: a quiet moment is enough
+        before = api.metrics(served)["loadstar_control_statements_total"]
+        for _ in range(200):
+            assert served.get(path).status_code == 200
+        after = api.metrics(served)["loadstar_control_statements_total"]
+        moved = {dict(k)["statement"]: v - before.get(k, 0) for k, v in after.items() if v != before.get(k, 0)}
+        assert max(moved.values(), default=0) < 20 and "run_find" not in moved, moved
+        busiest = max(busiest, sum(moved.values()))
+    assert busiest < 50, "a thousand polls"
+
+
+# -- many
+
+
+def test_five_hundred_waiters_hold_no_session(served):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+
+    async def scene(run_id, etag):
+        before = sessions(served)
+        waiting = [asyncio.create_task(ask(served, f"/v1/runs/{run_id}?wait=50s", f"If-None-Match: {etag}\r\n")) for _ in range(500)]
+        await asyncio.sleep(2)
+        assert not any(task.done() for task in waiting)
+        during = await asyncio.to_thread(sessions, served)
+        assert during <= before + 2 and during < 25, (before, during)
+        began = time.monotonic()
+        assert (await asyncio.to_thread(served.get, f"/v1/runs/{run_id}")).status_code == 200
+        assert (await asyncio.to_thread(served.get, "/healthz")).status_code == 200
+        assert time.monotonic() - began < 2, "others are served meanwhile"
+        began = time.monotonic()
+        answer = await asyncio.to_thread(served.post, f"/v1/runs/{run_id}/cancel")
+        assert answer.status_code == 202
+        answers = await asyncio.wait_for(asyncio.gather(*waiting), 20)
+        assert time.monotonic() - began < 10
+        assert {status for status, _ in answers} == {200}
+        for _, text in answers:
+            assert json.loads(text.partition("\r\n\r\n")[2])["status"] in ("cancelling", "cancelled")
+
+    served.token()
+    with held(served) as (run_id, etag):
+        asyncio.run(scene(run_id, etag))
+
+
+# -- streams
+
+
+def events(text):
+    """(id, event, data) of a server-sent event stream; comments left out."""
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if line and not line.startswith(":"))
+        if fields:
+            yield fields.get("id"), fields["event"], json.loads(fields["data"])
+
+
+def lines_of(answer):
+    return [json.loads(line) for line in answer.text.splitlines() if line]
+
+
+def test_streams_of_a_finished_run(served):
+    path = f"/v1/runs/{served.first_run['id']}/logs"
+    lines = served.logs(served.first_run["id"])
+    for options in ({"params": {"follow": 1}}, {"headers": {"Accept": "application/x-ndjson"}}):
+        answer = served.get(path, **options)
+        assert answer.headers["Content-Type"] == "application/x-ndjson" and lines_of(answer) == lines
+    assert lines_of(served.get(path, params={"follow": 1, "after": 7})) == lines[7:]
+    assert lines_of(served.get(path, params={"follow": 1, "level": "warn"})) == [l for l in lines if l["level"] in ("warn", "error")]
+    sse = {"Accept": "text/event-stream"}
+    answer = served.get(path, headers=sse)
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    found = list(events(answer.text))
+    assert found[:-1] == [(str(line["id"]), "log", line) for line in lines] and found[-1] == (None, "end", {})
+    resumed = list(events(served.get(path, headers={**sse, "Last-Event-ID": "10"}).text))
+    assert resumed == found[10:]
+    api.problem(served.get(path, headers={**sse, "Last-Event-ID": "x"}), 400, "bad_request")
+    assert list(events(served.get(path, headers={**sse, "Last-Event-ID": "99999"}).text)) == [(None, "end", {})]
+
+
+def test_follow_while_it_runs(served):
+    """Followers from the first moment on, in both formats, one of them reconnecting all the time: each line once, no holes."""
+    with api.pace(served, 0.3):
+        run_id = served.submit("facts", mode="all")
+        path = f"/v1/runs/{run_id}/logs"
+
+        def reconnecting():
+            seen, last = [], "0"
+            while True:
+                with served.session.get(served.url + path, stream=True, timeout=60, headers={
+                        **api.bearer(served.token()), "Accept": "text/event-stream", "Last-Event-ID": last}) as answer:
+                    block = []
+                    for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
+                        if line:
+                            block.append(line)
+                            continue
+                        for last_id, kind, data in events("\n".join(block)):
+                            if kind == "end":
+                                return seen
+                            seen.append(data)
+                            last = last_id
+                        block = []
+                        if len(seen) % 7 == 6:
+                            seen_before = len(seen)
+                            break
+                    else:
+                        continue
+                assert seen_before
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            streams = [pool.submit(served.get, path, params={"follow": 1}) for _ in range(6)]
+            resumed = pool.submit(reconnecting)
+            results = [lines_of(stream.result()) for stream in streams] + [resumed.result()]
+    assert served.run(run_id)["status"] == "succeeded"
+    whole = served.logs(run_id)
+    assert [line["id"] for line in whole] == list(range(1, len(whole) + 1)) and len(whole) > 30
+    for result in results:
+        assert result == whole
+
+
+# -- the end
+
+
+@pytest.mark.timeout(120)
+def test_sigterm_with_waiters_and_streams_open(served, make_replica):
+    async def scene(replica, run_id, etag):
+        waiting = [asyncio.create_task(ask(replica, f"/v1/runs/{run_id}?wait=50s", f"If-None-Match: {etag}\r\n")) for _ in range(200)]
+        streams = [asyncio.create_task(ask(replica, f"/v1/runs/{run_id}/logs?follow=1")) for _ in range(20)]
+        streams += [asyncio.create_task(ask(replica, f"/v1/runs/{run_id}/logs", "Accept: text/event-stream\r\n")) for _ in range(20)]
+        await asyncio.sleep(2)
+        assert not any(task.done() for task in waiting + streams)
+        code = await asyncio.to_thread(replica.stop, 30)
+        answers = await asyncio.wait_for(asyncio.gather(*waiting, *streams, return_exceptions=True), 10)
+        return code, answers[:200], answers[200:]
+
+    with held(served) as (run_id, etag):
+        replica = make_replica(LOADSTAR_DRAIN="2s").start()
+        replica.token()
+        began = time.monotonic()
+        code, waited, streamed = asyncio.run(scene(replica, run_id, etag))
+        assert code == 0, replica.log_tail()
+        assert time.monotonic() - began < 15
+        assert {status for status, _ in waited} == {304}
+        for status, text in streamed:
+            assert status == 200 and "run_id" in text and text.endswith("0\r\n\r\n"), "a stream ends whole"
+    log = open(f"{replica.home}/service.log").read()
+    assert '"stopped"' in log and "HTTP library gave up" not in log and "abort" not in log.lower()
+    for line in log.splitlines():
+        assert json.loads(line)["level"] in ("info", "debug"), line
