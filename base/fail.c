@@ -48,6 +48,9 @@ fail_code_find(const char *name)
 	return FAIL_INTERNAL;
 }
 
+static bool record(struct ctx *ctx, enum fail_code code, const char *sqlstate, const char *fmt, va_list args)
+    PRINTF_LIKE(4, 0);
+
 static bool
 record(struct ctx *ctx, enum fail_code code, const char *sqlstate, const char *fmt, va_list args)
 {

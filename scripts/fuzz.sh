@@ -10,7 +10,7 @@ mkdir -p build/fuzz/crashes
 for source in tests/fuzz/*.c; do
 	name=$(basename "$source" .c)
 	found=build/fuzz/corpus/$name
-	seeds=tests/fuzz/corpus/${name#fuzz_}
+	seeds=tests/fuzz/corpus/$name
 	mkdir -p "$found"
 	echo "== $name, $seconds s"
 	build/fuzz/tests/fuzz/"$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \

@@ -31,7 +31,8 @@ UNIT_SECONDS = 120  # one unit test program
 CONCURRENCY_SECONDS = 180
 LINT_SECONDS = 900
 MODEL_SECONDS = 300
-SYSTEM_SECONDS = 1800  # all of pytest
+FUZZ_SECONDS = 120  # one corpus
+SYSTEM_SECONDS = 1800  # one phase of pytest
 TEST_SECONDS = 180  # one system test
 LEAVE_SECONDS = 5  # how long what a phase started may take to end after it
 
@@ -276,10 +277,12 @@ def fuzz_corpora(phase):
     logs.mkdir(parents=True, exist_ok=True)
     count = Count()
     for source in sources:
-        corpus = ROOT / "tests/fuzz/corpus" / source.stem.removeprefix("fuzz_")
-        inputs = [str(corpus)] if corpus.is_dir() else []
+        corpus = ROOT / "tests/fuzz/corpus" / source.stem
+        inputs = sorted(str(path) for path in corpus.glob("*"))
         log = logs / f"{source.stem}.log"
-        if command([str(ROOT / "build/fuzz/tests/fuzz" / source.stem), "-runs=0", *inputs], 120, log, SANITIZERS):
+        log.write_text("it has no corpus\n")
+        argv = [str(ROOT / "build/fuzz/tests/fuzz" / source.stem), f"-artifact_prefix={logs}/", *inputs]
+        if not inputs or command(argv, FUZZ_SECONDS, log, SANITIZERS) != 0:
             count.failed += 1
             show(log)
         else:
@@ -287,15 +290,13 @@ def fuzz_corpora(phase):
     return count
 
 
-def pytest(phase, binary, marks):
-    if not list((ROOT / "tests/system").glob("test_*.py")):
-        return Count()
+def pytest(phase, folder, binary, marks):
     if not make("venv"):
         return Count(failed=1)
     report = REPORTS / f"{phase}.xml"
     report.unlink(missing_ok=True)
     argv = [".venv/bin/python", "-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider"]
-    argv += [f"--timeout={TEST_SECONDS}", f"--junitxml={report}", *marks, "tests/system"]
+    argv += [f"--timeout={TEST_SECONDS}", f"--junitxml={report}", *marks, f"tests/{folder}"]
     env = {
         **SANITIZERS,
         "LOADSTAR_BINARY": str(ROOT / binary),
@@ -305,16 +306,16 @@ def pytest(phase, binary, marks):
     return count_junit(report, command(argv, SYSTEM_SECONDS, None, env))
 
 
-def system(phase):
+def python(phase, folder):
     if not make("build") or not make("FAILPOINTS=1", "build"):
         return Count(failed=1)
-    return pytest(phase, "build/loadstar", [])
+    return pytest(phase, folder, "build/loadstar", [])
 
 
 def smoke(phase, name):
     if not make(f"VARIANT={name}", "build"):
         return Count(failed=1)
-    return pytest(phase, f"{variant(name)}/loadstar", ["-m", "smoke"])
+    return pytest(phase, "system", f"{variant(name)}/loadstar", ["-m", "smoke"])
 
 
 def build(_phase):
@@ -342,7 +343,9 @@ PHASES = (
     ),
     ("fuzz", "fuzz corpora", fuzz_corpora, ("all",)),
     ("model", "protocol model", model, ("all",)),
-    ("system", "system tests", system, ("all",)),
+    ("protocol", "protocol rules on a server", lambda p: python(p, "protocol"), ("all",)),
+    ("sample", "sample source", lambda p: python(p, "sample"), ("all",)),
+    ("system", "system tests", lambda p: python(p, "system"), ("all",)),
     ("smoke-asan", "system smoke, ASan and UBSan", lambda p: smoke(p, "asan"), ("all", "asan")),
     ("unit-cover", "unit tests, coverage", lambda p: programs(p, "unit", "cover", UNIT_SECONDS), ("cover",)),
     ("smoke-cover", "system smoke, coverage", lambda p: smoke(p, "cover"), ("cover",)),

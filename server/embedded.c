@@ -99,7 +99,7 @@ init_cluster(struct ctx *ctx, const struct home *home, const char *folder)
 	    "--username=loadstar", "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C",
 	    "--no-instructions", NULL};
 	int status = 1;
-	pid_t child;
+	pid_t child = -1;
 
 	if (file_exists(ctx_printf(ctx, "%s/PG_VERSION", home->data)))
 		return true;
