@@ -16,7 +16,7 @@ wait_for_work(struct engine *engine, int64_t timeout_ms)
 {
 	struct timespec until;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until); /* as wake_claimer counts */
 	until.tv_sec += timeout_ms / 1000;
 	until.tv_nsec += timeout_ms % 1000 * 1000000;
 	if (until.tv_nsec >= 1000000000) {
@@ -93,6 +93,49 @@ claim(struct engine *engine)
 		(void)claim_once(engine, 1, true);
 }
 
+static bool
+is_in_progress(struct engine *engine, const struct step_holding *held)
+{
+	bool found = false;
+
+	(void)pthread_mutex_lock(&engine->lock);
+	for (struct attempt *attempt = engine->attempts; attempt != NULL && !found; attempt = attempt->next)
+		found = text_equal(attempt->claim->id, held->id) && attempt->claim->load_number == held->load_number;
+	(void)pthread_mutex_unlock(&engine->lock);
+	return found;
+}
+
+/*
+ * A claim whose COMMIT was not answered may have been made: its steps are ours, our lease keeps them so, and nobody works on
+ * them. Only this thread claims, so a step that is ours and not in progress is one of those, or its attempt ended since the
+ * question: then its load number is not the holder's any more and nothing changes.
+ */
+static bool
+give_back_lost_claims(struct ctx *ctx, struct engine *engine, struct pg *db)
+{
+	const char *boot_id = engine->options.boot_id;
+	struct step_holding *items;
+	size_t count;
+
+	if (!step_holdings(ctx, db, boot_id, &items, &count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		struct step_claim claim = {.id = items[i].id,
+		    .run_id = items[i].run_id,
+		    .load_number = items[i].load_number};
+		bool mine = false;
+
+		if (is_in_progress(engine, &items[i]))
+			continue;
+		if (!step_hand_back(ctx, db, &claim, boot_id, &mine))
+			return false;
+		if (mine)
+			log_line(ctx, LOG_WARN, "gave back a step whose claim was not answered", "step_id", items[i].id,
+			    NULL);
+	}
+	return true;
+}
+
 static void
 sweep(struct engine *engine)
 {
@@ -101,7 +144,8 @@ sweep(struct engine *engine)
 	struct pg *db;
 
 	if (!pool_take(ctx, engine->options.pool, &db) || !step_expire_leases(ctx, db, &lost) ||
-	    !run_expire_deadlines(ctx, db, &expired) || !run_sweep_outbox(ctx, db))
+	    !give_back_lost_claims(ctx, engine, db) || !run_expire_deadlines(ctx, db, &expired) ||
+	    !run_sweep_outbox(ctx, db))
 		log_failure(ctx, "cannot sweep");
 	if (lost > 0)
 		log_line(ctx, LOG_WARN, "took over steps of a lost replica", "steps", text_from_i64(ctx, lost), NULL);

@@ -133,12 +133,16 @@ bool
 engine_start(struct ctx *ctx, const struct engine_options *options, struct engine **started)
 {
 	struct engine *engine = ctx_alloc(ctx, sizeof(*engine));
+	pthread_condattr_t monotonic;
 
 	engine->options = *options;
 	engine->worker_count = options->workers > 0 ? options->workers + 1 : 0;
 	engine->workers = ctx_alloc_array(ctx, (size_t)engine->worker_count, sizeof(pthread_t));
 	ASSERT(pthread_mutex_init(&engine->lock, NULL) == 0);
-	ASSERT(pthread_cond_init(&engine->wake_claimer, NULL) == 0);
+	ASSERT(pthread_condattr_init(&monotonic) == 0);
+	ASSERT(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0); /* a clock set back stops no poll */
+	ASSERT(pthread_cond_init(&engine->wake_claimer, &monotonic) == 0);
+	(void)pthread_condattr_destroy(&monotonic);
 	ASSERT(pthread_cond_init(&engine->wake_workers, NULL) == 0);
 	*started = engine;
 	if (options->workers == 0)

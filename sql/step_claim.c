@@ -164,6 +164,14 @@ take(struct claiming *c, const struct pg_rows *candidates, struct step_claims *c
 	return write_lines(c, claims, &rows);
 }
 
+/* Somebody else was faster: a deadlock, or the constraint on overlapping steps (exclusion_violation, of class 23 with the data
+ * errors). */
+static bool
+is_conflict(const struct failure *failure)
+{
+	return failure->code == FAIL_SQL_CONFLICT || text_equal(failure->sqlstate, "23P01");
+}
+
 /* One round. A conflict is no failure: the next round goes one step at a time without the candidate that had it. */
 static bool
 claim_round(struct claiming *c, const struct pg_rows *candidates, struct step_claims *claims)
@@ -174,7 +182,7 @@ claim_round(struct claiming *c, const struct pg_rows *candidates, struct step_cl
 		return pg_commit(c->ctx, c->db);
 	pg_rollback(c->db);
 	claims->count = 0;
-	if (ctx_failure(c->ctx)->code != FAIL_SQL_CONFLICT)
+	if (!is_conflict(ctx_failure(c->ctx)))
 		return false;
 	fail_clear(c->ctx);
 	if (c->limit == 1)

@@ -22,8 +22,9 @@ step_holdings(struct ctx *ctx, struct pg *db, const char *boot_id, struct step_h
 	for (int i = 0; i < rows.count; i++)
 		(*items)[i] = (struct step_holding){
 		    .id = pg_value(&rows, i, 0),
-		    .load_number = pg_i64(&rows, i, 1),
-		    .wanted = pg_bool(&rows, i, 2),
+		    .run_id = pg_value(&rows, i, 1),
+		    .load_number = pg_i64(&rows, i, 2),
+		    .wanted = pg_bool(&rows, i, 3),
 		};
 	return true;
 }

@@ -103,9 +103,10 @@ bool step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *clai
 /* Takes running steps from replicas whose lease is over: attempt lost; the third loss sets end_as failed / worker_lost. */
 bool step_expire_leases(struct ctx *ctx, struct pg *db, int64_t *lost) MUST_CHECK;
 
-/* Steps this replica runs, as the control database sees them: still ours and wanted? For the lease keeper. */
+/* Steps this replica runs, as the control database sees them: still ours and wanted? For the lease keeper, and for the claimer,
+ * who looks for claims it never heard of. */
 struct step_holding {
-	const char *id;
+	const char *id, *run_id;
 	int64_t load_number;
 	bool wanted; /* false: superseded or end_as was set by a cancel */
 };

@@ -192,3 +192,23 @@ def test_mode_failed_runs_only_what_failed(make_service):
     assert [s["slice"] for s in service.steps(again["id"]) if s["kind"] == "fact"] == [failed[0]["slice"]]
     third = service.load("facts", mode="failed")
     assert not [s for s in service.steps(third["id"]) if s["kind"] == "fact"]
+
+
+def test_a_claim_that_was_not_answered_is_given_back(make_service):
+    """The claim's COMMIT took effect and its answer was lost: the step is the replica's, which does not know of it and lives on."""
+    service = make_service(env=FAST_LEASE).start()
+    slow_source(service, 1)
+    run_id = service.submit("full", max_parallel=1)
+    wait_until("facts wait for their turn", 60, lambda: running_fact(service, run_id))
+    lost = service.sql("loadstar", """
+        WITH taken AS (
+          UPDATE control.step s SET status = 'running', touched = true, attempt_count = attempt_count + 1, tries = tries + 1,
+            load_number = nextval('control.load_number'), boot_id = (SELECT boot_id FROM control.replica)
+          WHERE s.id = (SELECT id FROM control.step WHERE run_id = %s AND status = 'queued' AND kind = 'fact' LIMIT 1)
+          RETURNING s.*)
+        INSERT INTO control.attempt (step_id, n, status, worker, boot_id, load_number)
+        SELECT id, attempt_count, 'running', 'lost', boot_id, load_number FROM taken RETURNING step_id::text""", run_id)
+    assert len(lost) == 1
+    assert service.wait(run_id, 120)["status"] == "succeeded"
+    step = next(s for s in service.steps(run_id) if s["id"] == lost[0][0])
+    assert [a["status"] for a in step["attempts"]] == ["handed_back", "succeeded"]
