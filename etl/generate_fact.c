@@ -52,12 +52,49 @@ resolved_rows(const struct fact *fact)
 	return ctx_printf(ctx, "SELECT %s\n  FROM loadstar_stage s%s", select.data, joins.data);
 }
 
+/*
+ * Slices of a table are extracted side by side. A row that another slice holds moves here, unless that slice was extracted after this
+ * one: then it is we who read the row where it was before. Rows that are left there fail the attempt, and the next one extracts anew.
+ * newer: the slices extracted after this one; fresher: whether the row t lies in one of them.
+ */
+static const char *
+newer_slices(const struct fact *fact)
+{
+	return ctx_printf(fact->ctx,
+	    "SELECT slice_from, slice_to FROM loadstar.slice_ledger\n"
+	    "     WHERE table_name = %s AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at",
+	    pg_literal(fact->ctx, generate_table_name(fact->ctx, fact->spec, fact->table->name)));
+}
+
+static bool
+may_move(const struct fact *fact)
+{
+	return text_equal(fact->scope, "time");
+}
+
+static void
+check_moved(const struct fact *fact)
+{
+	struct load_statement *statement;
+
+	if (!may_move(fact))
+		return;
+	statement = statement_add(fact->ctx, fact->out, "look for rows that moved on",
+	    ctx_printf(fact->ctx,
+		"SELECT CASE WHEN EXISTS (%s) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)\n"
+		"      FROM %s t WHERE %s) ELSE 0 END AS n",
+		newer_slices(fact), fact->target, sql_slice(fact->ctx, fact->table, fact->scope, "t")));
+	statement->counter = COUNT_MUST_BE_0;
+	statement->code = FAIL_STALE_SNAPSHOT;
+	statement->message = "rows are in slices that were extracted later";
+}
+
 static void
 write_rows(const struct fact *fact, enum load_when when, const char *name, const char *rows, const char *where)
 {
 	struct ctx *ctx = fact->ctx;
 	char *list = sql_list(ctx, fact->written, NULL), *values = sql_list(ctx, fact->written, "r");
-	const char *key_column = "", *key = "", *returning = "";
+	const char *key_column = "", *key = "", *returning = "", *newer = "", *stays = "";
 
 	if (fact->surrogate != NULL) {
 		key_column = ctx_printf(ctx, "%s, ", fact->surrogate);
@@ -66,19 +103,27 @@ write_rows(const struct fact *fact, enum load_when when, const char *name, const
 		returning = ctx_printf(ctx, "\n      LEFT JOIN %s q ON %s", fact->retired,
 		    sql_equal(ctx, fact->keys, "q", "r"));
 	}
+	if (may_move(fact)) {
+		const char *time = pg_identifier(ctx, fact->table->time);
+
+		newer = ctx_printf(ctx, "newer AS MATERIALIZED (\n    %s),\n", newer_slices(fact));
+		stays = ctx_printf(ctx,
+		    "\n     WHERE NOT EXISTS (SELECT FROM newer n WHERE t.%s >= n.slice_from AND t.%s < n.slice_to)",
+		    time, time);
+	}
 	add_counting(fact, when, name,
 	    ctx_printf(ctx,
-		"WITH written AS (\n"
+		"WITH %swritten AS (\n"
 		"    INSERT INTO %s AS t (%s%s, load_id, loaded_at)\n"
 		"    SELECT %s%s, :load_id, now()\n"
 		"      FROM %s r%s%s\n"
-		"    ON CONFLICT (%s) DO UPDATE SET %s, load_id = excluded.load_id, loaded_at = excluded.loaded_at\n"
+		"    ON CONFLICT (%s) DO UPDATE SET %s, load_id = excluded.load_id, loaded_at = excluded.loaded_at%s\n"
 		"    RETURNING t.xmax = 0 AS fresh)\n"
 		"SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated,\n"
 		"       count(*) FILTER (WHERE NOT fresh) AS rows_moved, count(*) AS rows_opened\n"
 		"  FROM written",
-		fact->target, key_column, list, key, values, rows, returning, where, sql_list(ctx, fact->keys, NULL),
-		sql_set(ctx, fact->written, "excluded")));
+		newer, fact->target, key_column, list, key, values, rows, returning, where,
+		sql_list(ctx, fact->keys, NULL), sql_set(ctx, fact->written, "excluded"), stays));
 }
 
 static void
@@ -212,6 +257,7 @@ generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spe
 	write_rows(&fact, WHEN_EMPTY, "insert rows into the empty slice", ctx_printf(ctx, "(%s)", resolved_rows(&fact)),
 	    "");
 	compare_and_write(&fact);
+	check_moved(&fact);
 	if (fact.surrogate != NULL)
 		statement_add(ctx, out, "forget retired keys that came back",
 		    ctx_printf(ctx, "DELETE FROM %s q USING loadstar_stage s WHERE %s", fact.retired,

@@ -137,7 +137,10 @@ DELETE FROM loadstar_stage s
 SELECT count(*) AS rows_before FROM "public"."fact_sale" t WHERE t."sold_at" >= :from AND t."sold_at" < :to;
 
 -- publish: insert rows into the empty slice (into an empty slice)
-WITH written AS (
+WITH newer AS MATERIALIZED (
+    SELECT slice_from, slice_to FROM loadstar.slice_ledger
+     WHERE table_name = 'public.fact_sale' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at),
+written AS (
     INSERT INTO "public"."fact_sale" AS t ("sale_key", "sale_id", "part_id", "shop_id", "tag_id", "kind_id", "sold_at", "amount", "changed_at", "part_key", "tag_key", "kind_key", load_id, loaded_at)
     SELECT COALESCE(q."sale_key", nextval((SELECT pg_get_serial_sequence('"public"."fact_sale"', 'sale_key')::regclass))), r."sale_id", r."part_id", r."shop_id", r."tag_id", r."kind_id", r."sold_at", r."amount", r."changed_at", r."part_key", r."tag_key", r."kind_key", :load_id, now()
       FROM (SELECT s."sale_id", s."part_id", s."shop_id", s."tag_id", s."kind_id", s."sold_at", s."amount", s."changed_at", COALESCE(l1.loadstar_key, -1) AS "part_key", COALESCE(l2.loadstar_key, -1) AS "tag_key", COALESCE(l3.loadstar_key, -1) AS "kind_key"
@@ -163,6 +166,7 @@ WITH written AS (
          ON l3."kind_id" = s."kind_id") r
       LEFT JOIN loadstar."fact_sale_retired" q ON q."sale_id" = r."sale_id"
     ON CONFLICT ("sale_id") DO UPDATE SET "sale_id" = excluded."sale_id", "part_id" = excluded."part_id", "shop_id" = excluded."shop_id", "tag_id" = excluded."tag_id", "kind_id" = excluded."kind_id", "sold_at" = excluded."sold_at", "amount" = excluded."amount", "changed_at" = excluded."changed_at", "part_key" = excluded."part_key", "tag_key" = excluded."tag_key", "kind_key" = excluded."kind_key", load_id = excluded.load_id, loaded_at = excluded.loaded_at
+     WHERE NOT EXISTS (SELECT FROM newer n WHERE t."sold_at" >= n.slice_from AND t."sold_at" < n.slice_to)
     RETURNING t.xmax = 0 AS fresh)
 SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated,
        count(*) FILTER (WHERE NOT fresh) AS rows_moved, count(*) AS rows_opened
@@ -211,17 +215,26 @@ UPDATE "public"."fact_sale" t SET "part_id" = r."part_id", "shop_id" = r."shop_i
    AND ROW(t."part_id", t."shop_id", t."tag_id", t."kind_id", t."sold_at", t."amount", t."changed_at", t."part_key", t."tag_key", t."kind_key") IS DISTINCT FROM ROW(r."part_id", r."shop_id", r."tag_id", r."kind_id", r."sold_at", r."amount", r."changed_at", r."part_key", r."tag_key", r."kind_key");
 
 -- publish: insert new rows (into a slice with rows)
-WITH written AS (
+WITH newer AS MATERIALIZED (
+    SELECT slice_from, slice_to FROM loadstar.slice_ledger
+     WHERE table_name = 'public.fact_sale' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at),
+written AS (
     INSERT INTO "public"."fact_sale" AS t ("sale_key", "sale_id", "part_id", "shop_id", "tag_id", "kind_id", "sold_at", "amount", "changed_at", "part_key", "tag_key", "kind_key", load_id, loaded_at)
     SELECT COALESCE(q."sale_key", nextval((SELECT pg_get_serial_sequence('"public"."fact_sale"', 'sale_key')::regclass))), r."sale_id", r."part_id", r."shop_id", r."tag_id", r."kind_id", r."sold_at", r."amount", r."changed_at", r."part_key", r."tag_key", r."kind_key", :load_id, now()
       FROM loadstar_rows r
       LEFT JOIN loadstar."fact_sale_retired" q ON q."sale_id" = r."sale_id"
      WHERE NOT EXISTS (SELECT FROM "public"."fact_sale" o WHERE o."sale_id" = r."sale_id" AND o."sold_at" >= :from AND o."sold_at" < :to)
     ON CONFLICT ("sale_id") DO UPDATE SET "sale_id" = excluded."sale_id", "part_id" = excluded."part_id", "shop_id" = excluded."shop_id", "tag_id" = excluded."tag_id", "kind_id" = excluded."kind_id", "sold_at" = excluded."sold_at", "amount" = excluded."amount", "changed_at" = excluded."changed_at", "part_key" = excluded."part_key", "tag_key" = excluded."tag_key", "kind_key" = excluded."kind_key", load_id = excluded.load_id, loaded_at = excluded.loaded_at
+     WHERE NOT EXISTS (SELECT FROM newer n WHERE t."sold_at" >= n.slice_from AND t."sold_at" < n.slice_to)
     RETURNING t.xmax = 0 AS fresh)
 SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated,
        count(*) FILTER (WHERE NOT fresh) AS rows_moved, count(*) AS rows_opened
   FROM written;
+
+-- publish: look for rows that moved on
+SELECT CASE WHEN EXISTS (SELECT slice_from, slice_to FROM loadstar.slice_ledger
+     WHERE table_name = 'public.fact_sale' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)
+      FROM "public"."fact_sale" t WHERE t."sold_at" >= :from AND t."sold_at" < :to) ELSE 0 END AS n;
 
 -- publish: forget retired keys that came back
 DELETE FROM loadstar."fact_sale_retired" q USING loadstar_stage s WHERE q."sale_id" = s."sale_id";
