@@ -60,7 +60,7 @@ register_or_end(struct ctx *ctx, struct loading *loading, const char **pid, cons
 			return false;
 	}
 	return pg_run(ctx, pg,
-	    ctx_printf(ctx, "SET lock_timeout = %lld", (long long)loading->job->table->timeouts.lock_ms));
+	    ctx_printf(ctx, "SET lock_timeout = %lld", (long long)slice_timeouts(loading->job)->lock_ms));
 }
 
 bool
@@ -77,8 +77,15 @@ slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome 
 		return false;
 	if (!exists)
 		return true; /* nothing was ever registered in this warehouse, and nothing can be without the tables */
-	return register_or_end(own, &loading, &pid, &started) && failpoint(own, "after_revoke") &&
-	       end_session(own, loading.warehouse, pid, started) && read_under_lock(own, &loading, committed);
+	if (!register_or_end(own, &loading, &pid, &started)) {
+		if (ctx_failure(own)->code != FAIL_FENCED || ctx_cancelled(own) != CANCEL_NONE)
+			return false;
+		fail_clear(
+		    own); /* who registered above me is above every older attempt, too: leave that one its session */
+		pid = started = NULL;
+	}
+	return failpoint(own, "after_revoke") && end_session(own, loading.warehouse, pid, started) &&
+	       read_under_lock(own, &loading, committed);
 }
 
 static bool

@@ -19,6 +19,12 @@ struct slice_log {
 	void *arg;
 };
 
+/* The control database's next load number. NULL: none can be had. */
+struct slice_numbers {
+	bool (*next)(void *arg, struct ctx *ctx, int64_t *number);
+	void *arg;
+};
+
 struct slice_job {
 	const struct config *config;
 	const struct spec *spec;
@@ -28,6 +34,7 @@ struct slice_job {
 	int64_t epoch;
 	int64_t load_id; /* epoch · 2^40 + claim->load_number */
 	struct slice_log log;
+	struct slice_numbers numbers;
 };
 
 struct slice_outcome {
@@ -44,7 +51,8 @@ bool slice_load(struct ctx *ctx, const struct slice_job *job, struct slice_outco
 /* One section of a load's counts: "rows" or "effects" as the contract has them, "slice" for what the laws need. */
 json_t *slice_counts_to_json(struct ctx *ctx, const struct load_counts *counts, const char *section);
 
-/* REVOKE: higher registration, end the old session, lock, read. committed: the ledger has the step. */
+/* REVOKE: higher registration, end the old session, lock, read. committed: the ledger has the step. job->table may be NULL: the
+ * spec does not declare claim->table any more. */
 bool slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome,
     bool *committed) MUST_CHECK;
 

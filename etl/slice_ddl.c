@@ -34,9 +34,23 @@ claim_pipeline(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 }
 
 /*
- * A registration above mine is either a step that was claimed after this one (the next attempt has a higher number), or comes from a
- * sequence that was further than ours is: a control database that was restored. Of another epoch it can only be the latter.
+ * A registration above mine is either a step that was claimed after this one, or comes from a sequence that was further than
+ * ours is: a control database that was restored. A number drawn now, after the registration was read, tells which: ours are all below.
  */
+static bool
+is_claimed_since(struct ctx *ctx, const struct slice_job *job, int64_t highest, bool *since)
+{
+	int64_t number;
+
+	*since = false;
+	if (highest >> 40 != job->epoch || job->numbers.next == NULL)
+		return true;
+	if (!job->numbers.next(job->numbers.arg, ctx, &number))
+		return false;
+	*since = highest < (job->epoch << 40) + number;
+	return true;
+}
+
 static bool
 check_numbers(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 {
@@ -44,6 +58,7 @@ check_numbers(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 	const char **names = ctx_alloc_array(ctx, spec->table_count + 1, sizeof(*names));
 	struct pg_rows rows;
 	int64_t highest;
+	bool since;
 
 	for (size_t i = 0; i < spec->table_count; i++)
 		names[i] = generate_table_name(ctx, spec, spec->tables[i].name);
@@ -52,10 +67,13 @@ check_numbers(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 	highest = pg_i64(&rows, 0, 0);
 	if (highest <= job->load_id)
 		return true;
-	return fail(ctx, highest >> 40 > job->epoch ? FAIL_FOREIGN_OWNER : FAIL_SQL_CONFLICT,
-	    "a load of %s is registered as %lld, above %lld: claimed since, or by a control database that was ahead of this one "
-	    "(`loadstar adopt`)",
-	    spec->pipeline, (long long)highest, (long long)job->load_id);
+	if (!is_claimed_since(ctx, job, highest, &since))
+		return false;
+	return since ||
+	       fail(ctx, FAIL_FOREIGN_OWNER,
+		   "a load of %s is registered as %lld, above every number of this control database: it is behind the one "
+		   "that made it (`loadstar adopt`)",
+		   spec->pipeline, (long long)highest);
 }
 
 static bool

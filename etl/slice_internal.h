@@ -32,6 +32,9 @@ char *application_prefix(struct ctx *ctx, const struct step_claim *claim);
 bool open_warehouse(struct ctx *ctx, const struct slice_job *job, struct pg **pg) MUST_CHECK;
 bool open_source(struct ctx *ctx, const struct slice_job *job, struct pg **pg) MUST_CHECK;
 
+/* Of the job's table, or of the pipeline. */
+const struct spec_timeouts *slice_timeouts(const struct slice_job *job);
+
 void loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *job, struct slice_outcome *outcome);
 
 /* False before the first ddl step. */
@@ -45,6 +48,10 @@ bool find_committed(struct ctx *ctx, struct loading *loading, bool *found) MUST_
 
 /* Ends a session and waits until it is gone (30 s, else FAIL_SQL_CONFLICT). pid NULL: nothing to end. */
 bool end_session(struct ctx *ctx, struct pg *pg, const char *pid, const char *started) MUST_CHECK;
+
+/* The protocol's locks, each in its turn. Who is before me publishes: that is no lock that somebody forgot, so it is waited for as
+ * long as a statement may take, and lock_timeout is for what comes after. */
+bool take_locks(struct ctx *ctx, struct loading *loading, const struct load_lock *locks, size_t count) MUST_CHECK;
 
 /* BEGIN, the table's exclusive lock, is it committed? ROLLBACK. */
 bool read_under_lock(struct ctx *ctx, struct loading *loading, bool *found) MUST_CHECK;

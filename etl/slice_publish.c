@@ -14,17 +14,13 @@
 #include "etl/slice_internal.h"
 
 static bool
-take_locks(struct ctx *ctx, struct loading *loading)
+lock_tables(struct ctx *ctx, struct loading *loading)
 {
 	struct load_lock *locks;
 	size_t count;
 
 	generate_locks(ctx, loading->job->spec, loading->job->table, &locks, &count);
-	for (size_t i = 0; i < count; i++)
-		if (!warehouse_query(ctx, loading->warehouse, locks[i].exclusive ? "lock_exclusive" : "lock_shared",
-			PG_PARAMS(locks[i].table), NULL))
-			return false;
-	return true;
+	return take_locks(ctx, loading, locks, count);
 }
 
 /* Am I still the one who may publish this slice? */
@@ -161,7 +157,7 @@ bool
 publish_slice(struct ctx *ctx, struct loading *loading)
 {
 	bool found = false;
-	bool ok = pg_begin(ctx, loading->warehouse) && take_locks(ctx, loading) &&
+	bool ok = pg_begin(ctx, loading->warehouse) && lock_tables(ctx, loading) &&
 		  find_committed(ctx, loading, &found) &&
 		  (found || (check_right(ctx, loading) && write_slice(ctx, loading)));
 

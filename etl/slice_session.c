@@ -59,11 +59,17 @@ slice_application_name(struct ctx *ctx, const struct step_claim *claim, int64_t 
 	return ctx_printf(ctx, "%s%lld", application_prefix(ctx, claim), (long long)attempt);
 }
 
+const struct spec_timeouts *
+slice_timeouts(const struct slice_job *job)
+{
+	return job->table != NULL ? &job->table->timeouts : &job->spec->timeouts;
+}
+
 static bool
 open_connection(struct ctx *ctx, const struct slice_job *job, const char *connection, struct pg_options options,
     struct pg **pg)
 {
-	const struct spec_timeouts *timeouts = job->table != NULL ? &job->table->timeouts : &job->spec->timeouts;
+	const struct spec_timeouts *timeouts = slice_timeouts(job);
 	struct secret url;
 
 	options.application_name = slice_application_name(ctx, job->claim, job->claim->attempt);
@@ -98,7 +104,7 @@ loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *j
 	*loading = (struct loading){
 	    .job = job,
 	    .outcome = outcome,
-	    .table = job->table != NULL ? generate_table_name(ctx, job->spec, job->table->name) : NULL,
+	    .table = job->claim->table != NULL ? generate_table_name(ctx, job->spec, job->claim->table) : NULL,
 	    .from = clock_format(ctx, job->claim->from_us),
 	    .to = clock_format(ctx, job->claim->to_us),
 	    .load_id = text_from_i64(ctx, job->load_id),
@@ -175,10 +181,25 @@ end_session(struct ctx *ctx, struct pg *pg, const char *pid, const char *started
 }
 
 bool
+take_locks(struct ctx *ctx, struct loading *loading, const struct load_lock *locks, size_t count)
+{
+	struct pg *pg = loading->warehouse;
+
+	if (!pg_run(ctx, pg, "SET LOCAL lock_timeout = 0"))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!warehouse_query(ctx, pg, locks[i].exclusive ? "lock_exclusive" : "lock_shared",
+			PG_PARAMS(locks[i].table), NULL))
+			return false;
+	return pg_run(ctx, pg,
+	    ctx_printf(ctx, "SET LOCAL lock_timeout = %lld", (long long)slice_timeouts(loading->job)->lock_ms));
+}
+
+bool
 read_under_lock(struct ctx *ctx, struct loading *loading, bool *found)
 {
-	bool ok = pg_begin(ctx, loading->warehouse) &&
-		  warehouse_query(ctx, loading->warehouse, "lock_exclusive", PG_PARAMS(loading->table), NULL) &&
+	struct load_lock lock = {.table = loading->table, .exclusive = true};
+	bool ok = pg_begin(ctx, loading->warehouse) && take_locks(ctx, loading, &lock, 1) &&
 		  find_committed(ctx, loading, found);
 
 	pg_rollback(loading->warehouse);

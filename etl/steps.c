@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "etl/run_log.h"
+#include "sql/replica_store.h"
 
 typedef bool step_function(struct ctx *ctx, const struct step_work *work, struct step_done *done);
 
@@ -92,6 +93,15 @@ find_kind(const char *name)
 	return NULL;
 }
 
+static bool
+next_number(void *pool, struct ctx *ctx, int64_t *number)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct pg *db;
+
+	return pool_take(tmp, pool, &db) && control_next_load_number(tmp, db, number);
+}
+
 bool
 step_prepare(struct ctx *ctx, const struct engine_options *options, const struct step_claim *claim,
     struct step_work *work)
@@ -113,10 +123,12 @@ step_prepare(struct ctx *ctx, const struct engine_options *options, const struct
 	    .epoch = options->epoch,
 	    .load_id = options->epoch * (INT64_C(1) << 40) + claim->load_number,
 	    .log = run_log_to(ctx, options->pool, claim),
+	    .numbers = {.next = next_number, .arg = options->pool},
 	};
 	work->timeouts = work->job.table != NULL ? &work->job.table->timeouts : &spec->timeouts;
 	work->retry = work->job.table != NULL ? &work->job.table->retry : &spec->retry;
-	if (claim->table != NULL && work->job.table == NULL)
+	/* A retry with the current spec may meet a table that is not declared any more. What was begun can still be revoked. */
+	if (claim->table != NULL && work->job.table == NULL && claim->end_as == NULL)
 		return fail(ctx, FAIL_NOT_FOUND, "version %s of %s has no table %s", spec->hash, spec->pipeline,
 		    claim->table);
 	return true;

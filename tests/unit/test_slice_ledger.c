@@ -125,6 +125,33 @@ test_open(void **state)
 	assert_false(interval.loaded);
 }
 
+/* A date of change says only the day: a change after the extraction, on the same day, must be found. */
+static void
+test_changed_by_date(void **state)
+{
+	struct loads *loads = *state;
+	struct slice_job job = loads_job(loads, "fact_sale", 0);
+	struct spec_table table = *job.table;
+	struct slice_interval interval = {.from_us = job.claim->from_us, .to_us = job.claim->to_us};
+
+	loads_source(loads,
+	    "INSERT INTO sale (sale_id, kind_id, sold_at, changed_at) VALUES (1, 1, '2024-01-01 05:00:00+00', 'yesterday')");
+	(void)loads_load(loads, "fact_sale", 0);
+	table.columns = ctx_alloc_array(loads->ctx, table.column_count, sizeof(*table.columns));
+	for (size_t i = 0; i < table.column_count; i++) {
+		table.columns[i] = job.table->columns[i];
+		if (strcmp(table.columns[i].name, "changed_at") == 0)
+			table.columns[i].type.kind = TYPE_DATE;
+	}
+	table.query = "SELECT sold_at, changed_at::date FROM sale WHERE sold_at >= :from AND sold_at < :to";
+	job.table = &table;
+	assert_true(slice_coverage(loads->ctx, &job, &interval, 1, true));
+	assert_true(interval.loaded && !interval.touched);
+	loads_source(loads, "UPDATE sale SET changed_at = now()");
+	assert_true(slice_coverage(loads->ctx, &job, &interval, 1, true));
+	assert_true(interval.touched);
+}
+
 static enum fail_code
 apply(struct loads *loads, struct slice_job job)
 {
@@ -135,6 +162,31 @@ apply(struct loads *loads, struct slice_job job)
 	loads->failure = ctx_strdup(loads->ctx, ctx_failure(ctx)->message);
 	ctx_free(ctx);
 	return code;
+}
+
+static bool
+next_number(void *arg, struct ctx *ctx, int64_t *number)
+{
+	struct loads *loads = arg;
+
+	(void)ctx;
+	*number = ++loads->number;
+	return true;
+}
+
+/* Other steps are claimed and registered while a ddl step begins: that is no foreign owner, and nothing to fail for. */
+static void
+test_ddl_below_newer_loads(void **state)
+{
+	struct loads *loads = *state;
+	struct slice_job job = loads_job(loads, "fact_sale", 0);
+
+	job.numbers = (struct slice_numbers){.next = next_number, .arg = loads};
+	(void)loads_load(loads, "dim_kind", -1);
+	assert_int_equal(apply(loads, job), FAIL_NONE);
+	loads_do(loads, "UPDATE loadstar.slice_fence SET load_id = load_id + 1000"); /* of a sequence that was ahead */
+	assert_int_equal(apply(loads, job), FAIL_FOREIGN_OWNER);
+	assert_non_null(strstr(loads->failure, "adopt"));
 }
 
 static void
@@ -215,6 +267,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_coverage, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_layers, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_open, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_changed_by_date, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_ddl_below_newer_loads, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_owner, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ddl, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ddl_does_not_wait, setup, teardown),

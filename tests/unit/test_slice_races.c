@@ -207,6 +207,121 @@ test_lost_commit(void **state)
 	lose_commit(*state, CUT_BEFORE_SERVER);
 }
 
+/* What happens between STAGE and PUBLISH of a load: written as a log hook, for "staged" is logged there. */
+struct between {
+	struct loads *loads;
+	const char *source; /* done to the source */
+	int day;            /* loaded then */
+	bool done;
+};
+
+static void
+load_between(void *arg, struct ctx *ctx, enum log_level level, const char *message, json_t *fields)
+{
+	struct between *between = arg;
+
+	(void)ctx;
+	(void)level;
+	(void)fields;
+	if (between->done || strcmp(message, "staged") != 0)
+		return;
+	between->done = true;
+	loads_source(between->loads, between->source);
+	(void)loads_load(between->loads, "fact_sale", between->day);
+}
+
+static const char *
+where_is(struct loads *loads, int sale)
+{
+	return loads_ask(loads,
+	    ctx_printf(loads->ctx, "SELECT extract(day FROM sold_at), amount FROM fact_sale WHERE sale_id = %d", sale));
+}
+
+/* A row moves to another slice while this one waits to publish what it read before. That slice is loaded first. */
+static void
+move_between(struct loads *loads)
+{
+	struct between between = {.loads = loads,
+	    .day = 1,
+	    .source =
+		"UPDATE sale SET sold_at = sold_at + interval '1 day', amount = 700, changed_at = now() WHERE sale_id = 7"};
+	struct slice_job job = loads_job(loads, "fact_sale", 0);
+	struct slice_outcome outcome;
+
+	job.log = (struct slice_log){.write = load_between, .arg = &between};
+	assert_int_equal(loads_try(loads, &job, &outcome), FAIL_STALE_SNAPSHOT);
+	assert_string_equal(where_is(loads, 7), "2 700.00");
+	job = loads_again(loads, &job);
+	assert_int_equal(loads_try(loads, &job, &outcome), FAIL_NONE);
+	assert_string_equal(where_is(loads, 7), "2 700.00");
+	assert_int_equal(outcome.counts.read, SALES - 1);
+}
+
+static void
+test_moved_on(void **state)
+{
+	struct loads *loads = *state;
+
+	move_between(loads); /* into an empty slice */
+	assert_string_equal(sales_and_ledger(loads), "50 2");
+	loads_source(loads, "UPDATE sale SET sold_at = sold_at - interval '1 day' WHERE sale_id = 7");
+	(void)loads_load(loads, "fact_sale", 0); /* moved back by the newer extraction */
+	assert_string_equal(where_is(loads, 7), "1 700.00");
+	move_between(loads); /* into one with rows */
+	assert_string_equal(sales_and_ledger(loads), "50 5");
+}
+
+/* Publishes of a table stand in a queue; the last one waits longer than a lock may be waited for. */
+static void
+test_queue(void **state)
+{
+	struct loads *loads = *state;
+	struct spec_table table = *spec_find_table(loads->spec, "fact_sale");
+	struct attempt a = {.job = loads_job(loads, "fact_sale", 0)};
+	struct slice_job second = loads_job(loads, "fact_sale", 1);
+	struct slice_outcome outcome;
+
+	table.timeouts.lock_ms = 300;
+	second.table = &table;
+	slow_down(loads, 1.5);
+	assert_int_equal(pthread_create(&a.thread, NULL, load, &a), 0);
+	clock_sleep_ms(500);
+	assert_int_equal(loads_try(loads, &second, &outcome), FAIL_NONE);
+	(void)pthread_join(a.thread, NULL);
+	assert_int_equal(a.code, FAIL_NONE);
+}
+
+/* Another step of the slice registered after the revocation was claimed: no older attempt can publish, and that step goes on. */
+static void
+test_revoke_below(void **state)
+{
+	struct loads *loads = *state;
+	struct slice_job old = loads_job(loads, "fact_sale", 0), revoking = loads_again(loads, &old),
+			 other = loads_job(loads, "fact_sale", 0);
+	struct slice_outcome outcome;
+	bool committed = true;
+
+	assert_int_equal(loads_try(loads, &other, &outcome), FAIL_NONE);
+	assert_true(slice_revoke(loads->ctx, &revoking, &outcome, &committed));
+	assert_false(committed);
+	assert_int_equal(loads_try(loads, &old, &outcome), FAIL_FENCED);
+}
+
+/* The spec does not declare the table any more. */
+static void
+test_revoke_undeclared(void **state)
+{
+	struct loads *loads = *state;
+	struct slice_job old = loads_job(loads, "fact_sale", 0), revoking = loads_again(loads, &old);
+	struct slice_outcome outcome;
+	bool committed = true;
+
+	revoking.table = NULL;
+	assert_true(slice_revoke(loads->ctx, &revoking, &outcome, &committed));
+	assert_false(committed);
+	assert_int_equal(loads_try(loads, &old, &outcome), FAIL_FENCED);
+}
+
 int
 main(void)
 {
@@ -215,6 +330,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_revoke_while_publishing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_revoke_hanging, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_lost_commit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_moved_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_revoke_below, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_revoke_undeclared, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
