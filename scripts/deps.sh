@@ -14,6 +14,11 @@ clang_runtime() {
 		sed 's/clang-\(.*\)/libclang-rt-\1-dev/'
 }
 
+# Debian cuts ensurepip out of its python3; any other Python has it.
+venv() {
+	python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
 packages_of() {
 	case $1 in
 	build)
@@ -22,7 +27,7 @@ packages_of() {
 		;;
 	run) echo postgresql curl ca-certificates procps ;;
 	test)
-		echo libcmocka-dev python3-venv clang clang-format clang-tidy cppcheck spin
+		echo libcmocka-dev $(venv) clang clang-format clang-tidy cppcheck spin
 		;;
 	runtime) clang_runtime ;;
 	cover) echo gcovr ;;
@@ -91,6 +96,7 @@ install_missing() {
 groups=${*:-build run test}
 missing=
 for group in $groups; do
+	packages_of "$group" >/dev/null
 	missing="$missing $(missing_of "$group" | tr '\n' ' ')"
 done
 missing=$(echo $missing)

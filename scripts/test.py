@@ -343,6 +343,7 @@ PHASES = (
     ),
     ("fuzz", "fuzz corpora", fuzz_corpora, ("all",)),
     ("model", "protocol model", model, ("all",)),
+    ("scripts", "scripts", lambda p: python(p, "scripts"), ("all",)),
     ("protocol", "protocol rules on a server", lambda p: python(p, "protocol"), ("all",)),
     ("sample", "sample source", lambda p: python(p, "sample"), ("all",)),
     ("system", "system tests", lambda p: python(p, "system"), ("all",)),
