@@ -23,10 +23,15 @@ struct verdict {
 };
 
 static void
-count_rows(struct ctx *ctx, const struct step_claim *claim, const struct slice_outcome *outcome)
+count_rows(struct ctx *ctx, const struct step_claim *claim, const struct step_work *work,
+    const struct slice_outcome *outcome)
 {
 	json_t *rows = slice_counts_to_json(ctx, &outcome->counts, "rows"), *count;
 	const char *name;
+
+	if (work->job.table != NULL && work->job.table->source != NULL)
+		metrics_add(METRIC_BYTES_READ, METRIC_LABELS(claim->pipeline, work->job.table->source->name),
+		    (double)outcome->bytes_read);
 
 	json_object_foreach(rows, name, count) {
 		if (!text_equal(name, "read") && json_integer_value(count) > 0)
@@ -124,7 +129,7 @@ report(struct ctx *ctx, struct engine *engine, const struct attempt *attempt, co
 		clock_sleep_ms(REPORT_AGAIN_MS);
 	}
 	if (verdict->ok && verdict->done.has_counts)
-		count_rows(ctx, attempt->claim, &verdict->done.outcome);
+		count_rows(ctx, attempt->claim, &verdict->work, &verdict->done.outcome);
 }
 
 /* The cancel flag decides what a failure means: a connection that broke because somebody took the step is no failure. */

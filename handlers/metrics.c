@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/version.h"
 #include "handlers/routes.h"
+#include "sql/run_store.h"
 #include "sql/step_store.h"
 
 static const int64_t REFRESH_US = 5 * CLOCK_SECOND_US;
@@ -15,13 +16,38 @@ static const int64_t REFRESH_US = 5 * CLOCK_SECOND_US;
 static pthread_mutex_t refresh_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t refreshed_us;
 
+static void
+set_when_known(enum metric metric, const struct pg_rows *rows, int row, int column)
+{
+	const char *value = pg_value(rows, row, column);
+
+	if (value != NULL)
+		metrics_set(metric, METRIC_LABELS(pg_value(rows, row, 0)), strtod(value, NULL));
+}
+
+static bool
+refresh_runs(struct ctx *ctx, struct pg *db)
+{
+	struct pg_rows rows;
+
+	if (!run_gauges(ctx, db, &rows))
+		return false;
+	metrics_clear(METRIC_RUN_AGE);
+	metrics_clear(METRIC_LAST_SUCCESS);
+	for (int i = 0; i < rows.count; i++) {
+		set_when_known(METRIC_RUN_AGE, &rows, i, 1);
+		set_when_known(METRIC_LAST_SUCCESS, &rows, i, 2);
+	}
+	return true;
+}
+
 static bool
 refresh_queue(struct ctx *ctx, struct app *app)
 {
 	struct pg_rows rows;
 	struct pg *db;
 
-	if (!pool_take(ctx, app->control, &db) || !step_queue_depth(ctx, db, &rows))
+	if (!pool_take(ctx, app->control, &db) || !refresh_runs(ctx, db) || !step_queue_depth(ctx, db, &rows))
 		return false;
 	metrics_clear(METRIC_QUEUE_DEPTH);
 	metrics_clear(METRIC_QUEUE_AGE);
@@ -39,7 +65,9 @@ refresh_queue(struct ctx *ctx, struct app *app)
 bool
 metrics_page(struct ctx *ctx, struct app *app, const struct request *request, struct reply *reply)
 {
-	(void)request;
+	/* The page tells of every pipeline. */
+	if (request->who != NULL && auth_pipelines(ctx, request->who, SCOPE_METRICS_READ) != NULL)
+		return fail(ctx, FAIL_FORBIDDEN, "the scope metrics:read must not be of one pipeline");
 	if (pthread_mutex_trylock(&refresh_lock) == 0) {
 		int64_t now_us = clock_monotonic_us();
 

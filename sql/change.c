@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/clock.h"
 #include "base/fail.h"
+#include "base/metrics.h"
 #include "base/text.h"
 #include "sql/run_row.h"
 #include "sql/statement.h"
@@ -49,6 +51,7 @@ change_status(struct change *change, const char *event, enum run_status status)
 {
 	ASSERT(run_change_is_known(change->run.status, event, status));
 	change->run.status = status;
+	change->finished = run_status_is_final(status);
 	change_log(change, status == RUN_FAILED ? LOG_ERROR : LOG_INFO, NULL,
 	    ctx_printf(change->ctx, "run %s", run_status_name(status)), NULL);
 }
@@ -84,13 +87,28 @@ write_lines(struct change *change)
 	return log_write_runs(change->ctx, change->db, run_ids, change->lines, change->line_count, false);
 }
 
+/* Once committed, by the replica that did it. */
+static void
+count_run(const struct run *run)
+{
+	metrics_add(METRIC_RUNS, METRIC_LABELS(run->pipeline, run->type, run_status_name(run->status)), 1);
+	if (run->started_us != 0 && run->finished_us >= run->started_us)
+		metrics_observe(METRIC_RUN_DURATION, METRIC_LABELS(run->pipeline, run->type),
+		    (double)(run->finished_us - run->started_us) / (double)CLOCK_SECOND_US);
+}
+
 bool
 change_end(struct change *change, bool ok)
 {
-	if (ok && write_lines(change) && write_run(change))
-		return pg_commit(change->ctx, change->db);
-	pg_rollback(change->db);
-	return false;
+	if (!ok || !write_lines(change) || !write_run(change)) {
+		pg_rollback(change->db);
+		return false;
+	}
+	if (!pg_commit(change->ctx, change->db))
+		return false;
+	if (change->finished)
+		count_run(&change->run);
+	return true;
 }
 
 void

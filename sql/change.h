@@ -22,6 +22,7 @@ struct change {
 	struct run run;      /* as locked, then as it is to be; after change_end as it is */
 	const char *step_id; /* of the outbox row; NULL: the run */
 	bool work;           /* something became claimable: wake the workers */
+	bool finished;       /* the run reached a final state */
 	struct log_entry *lines;
 	size_t line_count, line_capacity;
 };

@@ -57,3 +57,9 @@ run_list(struct ctx *ctx, struct pg *db, const struct run_filter *filter, struct
 		run_row_read(ctx, &rows, (int)i, &list->items[i]);
 	return true;
 }
+
+bool
+run_gauges(struct ctx *ctx, struct pg *db, struct pg_rows *rows)
+{
+	return sql_run(ctx, db, SQL_RUN_GAUGES, PG_NO_PARAMS, rows);
+}
