@@ -36,6 +36,8 @@ SYSTEM_SECONDS = 1800  # one phase of pytest
 TEST_SECONDS = 180  # one system test
 LEAVE_SECONDS = 5  # how long what a phase started may take to end after it
 
+KILLS = "tests/system/test_kills.py"
+
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -194,7 +196,7 @@ def show(log, lines=120):
 
 def make(*goals):
     inside = "MAKEFLAGS" in os.environ and "jobserver" in os.environ["MAKEFLAGS"]
-    argv = ["make", *([] if inside else [f"-j{CORES}"]), *goals]
+    argv = ["make", "-s", *([] if inside else [f"-j{CORES}"]), *goals]
     # The jobserver's descriptors are part of the build, so it is not run in a session of its own.
     result = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, close_fds=False, check=False)
     return result.returncode == 0
@@ -290,32 +292,45 @@ def fuzz_corpora(phase):
     return count
 
 
-def pytest(phase, folder, binary, marks):
-    if not make("venv"):
-        return Count(failed=1)
-    report = REPORTS / f"{phase}.xml"
+def pytest(report, log, binary, arguments):
+    report = REPORTS / f"{report}.xml"
     report.unlink(missing_ok=True)
     argv = [".venv/bin/python", "-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider"]
-    argv += [f"--timeout={TEST_SECONDS}", f"--junitxml={report}", *marks, f"tests/{folder}"]
+    argv += [f"--timeout={TEST_SECONDS}", f"--junitxml={report}", *arguments]
     env = {
         **SANITIZERS,
         "LOADSTAR_BINARY": str(ROOT / binary),
         "LOADSTAR_FAILPOINTS_BINARY": str(ROOT / "build/loadstar-failpoints"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    return count_junit(report, command(argv, SYSTEM_SECONDS, None, env))
+    return count_junit(report, command(argv, SYSTEM_SECONDS, log, env))
 
 
 def python(phase, folder):
-    if not make("build") or not make("FAILPOINTS=1", "build"):
+    if not make("build", "venv") or not make("FAILPOINTS=1", "build"):
         return Count(failed=1)
-    return pytest(phase, folder, "build/loadstar", [])
+    return pytest(phase, None, "build/loadstar", [f"tests/{folder}"])
+
+
+def system(phase):
+    """The kills mostly wait, for leases and starts, so the other tests run beside them."""
+    if not make("build", "venv") or not make("FAILPOINTS=1", "build"):
+        return Count(failed=1)
+    log = REPORTS / f"{phase}-kills.log"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        kills = pool.submit(pytest, f"{phase}-kills", log, "build/loadstar", ["-s", KILLS])
+        count = pytest(phase, None, "build/loadstar", ["tests/system", f"--ignore={KILLS}"])
+        print(f"  {KILLS}: {kills.result()}")
+    if kills.result().failed:
+        show(log)
+    count.add(kills.result())
+    return count
 
 
 def smoke(phase, name):
-    if not make(f"VARIANT={name}", "build"):
+    if not make(f"VARIANT={name}", "build", "venv"):
         return Count(failed=1)
-    return pytest(phase, "system", f"{variant(name)}/loadstar", ["-m", "smoke"])
+    return pytest(phase, None, f"{variant(name)}/loadstar", ["-m", "smoke", "tests/system"])
 
 
 def build(_phase):
@@ -346,7 +361,7 @@ PHASES = (
     ("scripts", "scripts", lambda p: python(p, "scripts"), ("all",)),
     ("protocol", "protocol rules on a server", lambda p: python(p, "protocol"), ("all",)),
     ("sample", "sample source", lambda p: python(p, "sample"), ("all",)),
-    ("system", "system tests", lambda p: python(p, "system"), ("all",)),
+    ("system", "system tests", system, ("all",)),
     ("smoke-asan", "system smoke, ASan and UBSan", lambda p: smoke(p, "asan"), ("all", "asan")),
     ("unit-cover", "unit tests, coverage", lambda p: programs(p, "unit", "cover", UNIT_SECONDS), ("cover",)),
     ("smoke-cover", "system smoke, coverage", lambda p: smoke(p, "cover"), ("cover",)),
