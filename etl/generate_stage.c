@@ -92,6 +92,19 @@ check_required(struct ctx *ctx, const struct spec_table *table, struct load_stat
 	statement->message = "rows have no value in";
 }
 
+/* A version begins before it ends, and the current one ends at infinity. */
+static void
+check_endless(struct ctx *ctx, const struct spec_table *table, struct load_statements *out)
+{
+	struct load_statement *statement = statement_add(ctx, out, "look for versions that never begin",
+	    ctx_printf(ctx, "SELECT count(*) AS n, %s AS detail FROM loadstar_stage WHERE %s = 'infinity'",
+		pg_literal(ctx, table->valid_from), pg_identifier(ctx, table->valid_from)));
+
+	statement->counter = COUNT_MUST_BE_0;
+	statement->code = FAIL_SQL_DATA;
+	statement->message = "rows have infinity, so that they would never begin to hold, in";
+}
+
 /* Of rows that are one row of the table the newest stays: by time of change, then by order of arrival. The rows are only
  * sorted where there are any of that kind. */
 static void
@@ -160,6 +173,8 @@ generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spe
 	statement_add(ctx, out, "analyze staging",
 	    ctx_printf(ctx, "ANALYZE loadstar_stage (%s)", sql_list(ctx, searched_columns(ctx, table), NULL)));
 	check_required(ctx, table, out);
+	if (table->kind == TABLE_DIMENSION && table->scd == 2 && table->valid_from != NULL)
+		check_endless(ctx, table, out);
 	if (table->kind == TABLE_FACT && table->time != NULL) {
 		const char *time = pg_identifier(ctx, table->time);
 

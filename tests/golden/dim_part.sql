@@ -115,6 +115,9 @@ SELECT count(*) AS n, concat_ws(', ',
   FROM loadstar_stage
  WHERE "part_id" IS NULL OR "since" IS NULL;
 
+-- stage: look for versions that never begin
+SELECT count(*) AS n, 'since' AS detail FROM loadstar_stage WHERE "since" = 'infinity';
+
 -- stage: find duplicates
 CREATE TEMP TABLE loadstar_duplicates AS
 SELECT "part_id", "since" FROM loadstar_stage GROUP BY "part_id", "since" HAVING count(*) > 1;
