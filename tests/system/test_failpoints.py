@@ -19,6 +19,7 @@ LONG = int(os.environ.get("LOADSTAR_CHAOS", "0"))  # rounds of what is random; a
 POINTS = ["after_open", "after_stage", "before_commit", "after_commit"]
 EXIT_STATUS = 86
 
+only_long = pytest.mark.skipif(not LONG, reason="LOADSTAR_CHAOS=3 runs it")
 
 
 def choose(short, every):
@@ -119,7 +120,7 @@ def test_exit(service, point):
     check(service, run)
 
 
-@pytest.mark.skipif(not LONG, reason="LOADSTAR_CHAOS=3 runs it")
+@only_long
 @pytest.mark.parametrize("point", POINTS)
 def test_exit_at_random(service, point):
     begin(service, f"{point}=1in5:exit")
@@ -134,8 +135,9 @@ def test_error_at_random(service, points):
     check(service, service.wait(service.submit("full")))
 
 
-@pytest.mark.parametrize("points", choose(["before_commit=1in10:sleep:1500ms,after_commit=1in10:sleep:1500ms"], [
-    "after_open=sleep:150ms", "after_stage=sleep:150ms,before_commit=1in5:sleep:1500ms", "after_commit=1in5:sleep:1500ms"]))
+@only_long
+@pytest.mark.parametrize("points", [
+    "after_open=sleep:150ms", "after_stage=sleep:150ms,before_commit=1in5:sleep:1500ms", "after_commit=1in5:sleep:1500ms"])
 def test_sleep(service, points):
     begin(service, points)
     check(service, service.wait(service.submit("full")))
