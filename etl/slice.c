@@ -29,7 +29,7 @@ register_above(struct ctx *ctx, struct loading *loading, const char **pid, const
 
 	*pid = *started = NULL;
 	ok = pg_begin(ctx, pg) &&
-	     warehouse_query(ctx, pg, "fence_session_lock", PG_PARAMS(loading->table, claim->slice), &rows);
+	     warehouse_query(ctx, pg, "fence_session_lock", PG_PARAMS(loading->table, claim->slice, claim->id), &rows);
 	if (ok && rows.count > 0) {
 		*pid = pg_value(&rows, 0, 0);
 		*started = pg_value(&rows, 0, 1);
@@ -53,8 +53,8 @@ register_or_end(struct ctx *ctx, struct loading *loading, const char **pid, cons
 		if (ctx_failure(ctx)->code != FAIL_LOCK_TIMEOUT)
 			return false;
 		fail_clear(ctx);
-		if (!warehouse_query(ctx, pg, "fence_session", PG_PARAMS(loading->table, loading->job->claim->slice),
-			&rows) ||
+		if (!warehouse_query(ctx, pg, "fence_session",
+			PG_PARAMS(loading->table, loading->job->claim->slice, loading->job->claim->id), &rows) ||
 		    (rows.count > 0 && !end_session(ctx, pg, pg_value(&rows, 0, 0), pg_value(&rows, 0, 1))) ||
 		    !register_above(ctx, loading, pid, started))
 			return false;

@@ -20,11 +20,6 @@ FACTS = ("public.fact_calls", "public.fact_visits")
 DIMENSION = "public.dim_robots"  # every fact row keeps the load of the dimension it was resolved with
 FIRST_DAY, DAYS, MONTH = 1, 24, 12  # two "months" of twelve days
 
-# Between a registration and its replacement: whose session is it? Only the step's own may be ended.
-SESSION_OF_STEP = """
-SELECT backend_pid, backend_start FROM loadstar.slice_fence
- WHERE table_name = $1 AND slice = $2 AND step_id = $3 AND backend_pid IS NOT NULL"""
-
 # No key is enforced: a row that is there twice has to stay there twice.
 TABLES = "; ".join(
     [f"CREATE TABLE {fact} (day int, item int, value bigint, dimension_load bigint, load_id bigint)" for fact in FACTS]
@@ -33,6 +28,9 @@ TABLES = "; ".join(
 
 def protocol_sql(name):
     return (SQL / f"{name}.sql").read_text()
+
+
+SESSION_OF_STEP = protocol_sql("fence_session")
 
 
 def create_warehouse(dsn):

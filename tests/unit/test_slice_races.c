@@ -307,6 +307,28 @@ test_revoke_below(void **state)
 	assert_int_equal(loads_try(loads, &old, &outcome), FAIL_FENCED);
 }
 
+/* Another run's step loads the same slice, registered before the revocation: it is passed by, but its session lives. */
+static void
+test_revoke_spares_others(void **state)
+{
+	struct loads *loads = *state;
+	struct slice_job old = loads_job(loads, "fact_sale", 0);
+	struct attempt other = {.job = loads_job(loads, "fact_sale", 0)};
+	struct slice_job revoking = loads_again(loads, &old);
+	struct slice_outcome outcome;
+	bool committed = true;
+
+	loads_source(loads, "ALTER TABLE sale RENAME TO sale_fast;"
+			    "CREATE VIEW sale AS SELECT s.* FROM sale_fast s, (SELECT pg_sleep(1.5)) AS slow");
+	assert_int_equal(pthread_create(&other.thread, NULL, load, &other), 0);
+	clock_sleep_ms(500); /* registered, and extracting */
+	assert_true(slice_revoke(loads->ctx, &revoking, &outcome, &committed));
+	assert_false(committed);
+	(void)pthread_join(other.thread, NULL);
+	loads_source(loads, "DROP VIEW sale; ALTER TABLE sale_fast RENAME TO sale");
+	assert_int_equal(other.code, FAIL_FENCED); /* not CONNECTION_LOST: it came to its own end */
+}
+
 /* The spec does not declare the table any more. */
 static void
 test_revoke_undeclared(void **state)
@@ -333,6 +355,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_moved_on, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_revoke_below, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_revoke_spares_others, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_revoke_undeclared, setup, teardown),
 	};
 
