@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/uuid.h"
 
 enum {
 	KEPT_FACTOR = 4, /* growing a text keeps its old blocks */
@@ -168,11 +169,20 @@ exchange_begins(void *cls, const char *uri, struct MHD_Connection *connection)
 	return NULL;
 }
 
-/* What is answered at once, from memory, whoever else waits for a database. */
+/* What is answered at once, from memory, whoever else waits for a database: probes, and runs that are on the board. */
 static bool
-is_probe(const struct exchange *exchange)
+is_quick(const struct exchange *exchange)
 {
-	return strcmp(exchange->path, "/healthz") == 0 || strcmp(exchange->path, "/readyz") == 0;
+	static const char run[] = "/v1/runs/";
+	const char *path = exchange->path, *id = path + strlen(run);
+	struct http_server *server = server_of(exchange);
+	CTX_SCOPE(tmp, exchange->ctx);
+
+	if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0)
+		return true;
+	return (exchange->method == HTTP_GET || exchange->method == HTTP_HEAD) &&
+	       strncmp(path, run, strlen(run)) == 0 && uuid_is_valid(id) &&
+	       http_server_backend(server)->page(tmp, http_app(server), id) != NULL;
 }
 
 /* The request is whole. */
@@ -196,7 +206,7 @@ dispatch(struct exchange *exchange)
 	http_owes(server_of(exchange));
 	exchange->state = EXCHANGE_ANSWERING;
 	MHD_suspend_connection(exchange->connection);
-	handler_pool_push(is_probe(exchange) ? listener->probes : listener->pool, &exchange->job);
+	handler_pool_push(is_quick(exchange) ? listener->quick : listener->pool, &exchange->job);
 	return MHD_YES;
 }
 

@@ -23,7 +23,7 @@ struct http_listener {
 	struct http_server *server;
 	struct MHD_Daemon *daemon;
 	struct handler_pool *pool;
-	struct handler_pool *probes; /* for answers that ask nobody, so that they never queue behind those that do */
+	struct handler_pool *quick; /* for answers that ask nobody, so that they never queue behind those that do */
 	const char *url;
 	int quiesced_fd; /* closed after the daemon's end; -1 */
 	bool admin;      /* serves health and metrics alone */

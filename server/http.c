@@ -24,7 +24,7 @@
 enum {
 	DAEMON_THREADS = 2,
 	ADMIN_THREADS = 2,
-	PROBE_THREADS = 1,
+	QUICK_THREADS = 2,
 	ADMIN_CONNECTIONS = 128,
 	MEMORY_LIMIT_BYTES = 64 * 1024,
 	IDLE_TIMEOUT_S = 60,
@@ -238,7 +238,7 @@ start_listener(struct ctx *ctx, struct http_listener *listener, const struct lis
 	if (!listen_open(ctx, needs->variable, needs->address, &fd, &listener->url))
 		return false;
 	listener->pool = handler_pool_start(listener->server->ctx, needs->handler_threads, exchange_run);
-	listener->probes = handler_pool_start(listener->server->ctx, PROBE_THREADS, exchange_run);
+	listener->quick = handler_pool_start(listener->server->ctx, QUICK_THREADS, exchange_run);
 	listener->daemon = start_daemon(listener, fd, needs->daemon_threads, needs->connections);
 	if (listener->daemon != NULL)
 		return true;
@@ -344,8 +344,8 @@ stop_listener(struct http_listener *listener)
 		(void)close(listener->quiesced_fd);
 	if (listener->pool != NULL)
 		handler_pool_stop(listener->pool);
-	if (listener->probes != NULL)
-		handler_pool_stop(listener->probes);
+	if (listener->quick != NULL)
+		handler_pool_stop(listener->quick);
 	*listener = (struct http_listener){.server = listener->server, .quiesced_fd = -1, .admin = listener->admin};
 }
 

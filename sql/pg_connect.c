@@ -14,6 +14,7 @@ enum {
 	APPLICATION_NAME_BYTES = 63,
 	VERSION_OLDEST = 90600, /* what answers less is Redshift: it says 8.0.2 */
 	VERSION_CONNECTION_CHECK = 140000,
+	ANSWER_GRACE_MS = 2000
 };
 
 void
@@ -229,6 +230,8 @@ pg_open(struct ctx *ctx, const struct secret *url, const struct pg_options *opti
 	session->owner = ctx;
 	session->what = ctx_strdup(ctx, options->what != NULL ? options->what : "database");
 	session->place = secret_url_place(ctx, url);
+	if (options->statement_timeout_ms > 0)
+		session->answer_limit_us = (options->statement_timeout_ms + ANSWER_GRACE_MS) * 1000;
 	*pg = session;
 	ctx_defer(ctx, release_session, session);
 	return open_session(tmp, url, options, session);

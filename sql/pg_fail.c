@@ -113,16 +113,28 @@ pg_fail_result(struct ctx *ctx, struct pg *pg, const PGresult *result)
 	return false;
 }
 
+static bool
+lose(struct ctx *ctx, struct pg *pg, const char *why)
+{
+	(void)fail(ctx, pg->committing ? FAIL_COMMIT_UNKNOWN : FAIL_CONNECTION_LOST, "%s at %s: %s", pg->what,
+	    pg->place, why);
+	pg_close(pg);
+	return false;
+}
+
 bool
 pg_fail_lost(struct ctx *ctx, struct pg *pg)
 {
 	CTX_SCOPE(tmp, ctx);
 	const char *message = pg_clean(tmp, &pg->password, PQerrorMessage(pg->conn));
 
-	(void)fail(ctx, pg->committing ? FAIL_COMMIT_UNKNOWN : FAIL_CONNECTION_LOST, "%s at %s: %s", pg->what,
-	    pg->place, *message != '\0' ? message : "the connection broke");
-	pg_close(pg);
-	return false;
+	return lose(ctx, pg, *message != '\0' ? message : "the connection broke");
+}
+
+bool
+pg_fail_silent(struct ctx *ctx, struct pg *pg)
+{
+	return lose(ctx, pg, "the server does not answer, nor does its statement timeout");
 }
 
 bool

@@ -32,7 +32,8 @@ struct pg {
 	struct pg_prepared *prepared; /* names known to this session */
 	int64_t notices;              /* received so far */
 	int pid;
-	bool committing; /* a COMMIT was sent and has no answer yet */
+	int64_t answer_limit_us; /* a server silent for longer is lost; 0: none */
+	bool committing;         /* a COMMIT was sent and has no answer yet */
 };
 
 /* pg_fail.c: all return false, but pg_fail_code. */
@@ -40,6 +41,7 @@ enum fail_code pg_fail_code(const char *sqlstate, const char *message);
 char *pg_clean(struct ctx *ctx, const struct secret *password, const char *message);
 bool pg_fail_result(struct ctx *ctx, struct pg *pg, const PGresult *result);
 bool pg_fail_lost(struct ctx *ctx, struct pg *pg);      /* by libpq's own words; closes */
+bool pg_fail_silent(struct ctx *ctx, struct pg *pg);    /* no answer in time; closes */
 bool pg_fail_closed(struct ctx *ctx, struct pg *pg);    /* a call on a closed session */
 bool pg_fail_cancelled(struct ctx *ctx, struct pg *pg); /* by the flag's reason; closes */
 bool pg_fail_reason(struct ctx *ctx, enum cancel_reason reason, const char *what);

@@ -64,9 +64,24 @@ flush_some(struct pg *pg, short *events)
 	*events = PQflush(pg->conn) > 0 ? POLLIN | POLLOUT : POLLIN;
 }
 
+/* Looks again each tick even when the socket is silent: TLS may have read ahead of it. A server that is silent beyond its
+ * own statement timeout hangs, or is behind a network that does. */
+static bool
+wait_for_answer(struct ctx *ctx, struct pg *pg, short events, int64_t since_us)
+{
+	bool ready;
+
+	if (!pg_wait_socket(ctx, pg, events, clock_monotonic_us() + PG_TICK_MS * 1000, &ready))
+		return false;
+	if (!ready && pg->answer_limit_us > 0 && clock_monotonic_us() - since_us > pg->answer_limit_us)
+		return pg_fail_silent(ctx, pg);
+	return true;
+}
+
 bool
 pg_next(struct ctx *ctx, struct pg *pg, PGresult **result)
 {
+	int64_t since_us = clock_monotonic_us();
 	short events;
 
 	*result = NULL;
@@ -74,9 +89,7 @@ pg_next(struct ctx *ctx, struct pg *pg, PGresult **result)
 		return pg_fail_closed(ctx, pg);
 	flush_some(pg, &events);
 	while (PQisBusy(pg->conn)) {
-		/* Looks again each tick even when the socket is silent: TLS may have read ahead of
-		 * it. */
-		if (!pg_wait_socket(ctx, pg, events, clock_monotonic_us() + PG_TICK_MS * 1000, NULL))
+		if (!wait_for_answer(ctx, pg, events, since_us))
 			return false;
 		if (PQconsumeInput(pg->conn) == 0 && PQisBusy(pg->conn))
 			return pg_fail_lost(ctx, pg);

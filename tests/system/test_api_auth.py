@@ -239,14 +239,19 @@ def test_probes_while_the_database_hangs(served, make_replica):
     replica = make_replica(LOADSTAR_ADMIN_LISTEN="127.0.0.1:0").start()
     path = f"/v1/runs/{served.first_run['id']}"
     assert replica.get(path).status_code == 200
+    wait_until("it is ready", 10, lambda: get(replica, "/readyz").status_code == 200)
     assert get(replica, "/readyz").json() == {"status": "ready"}
     with stopped(served):
         assert quick(lambda: replica.get(path)).status_code == 200, "known runs are answered from memory"
         socks = [api.connection(replica) for _ in range(8)]
         try:
-            for sock in socks:
-                sock.__enter__().sendall(f"GET /v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {replica.token()}\r\n\r\n".encode())
+            entered = [sock.__enter__() for sock in socks]
+            first = entered[0]
+            for sock in entered:
+                sock.sendall(f"GET /v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {replica.token()}\r\n\r\n".encode())
             time.sleep(0.3)
+            for _ in range(3):  # after 5 s memory is no longer trusted
+                assert quick(lambda: replica.get(path)).status_code == 200, "nor do polls wait for those who ask the database"
             until = time.monotonic() + 22
             while get(replica, "/readyz").status_code == 200:
                 assert quick(lambda: get(replica, "/healthz")).json() == {"status": "alive"}
@@ -255,6 +260,9 @@ def test_probes_while_the_database_hangs(served, make_replica):
             problem(quick(lambda: get(replica, "/readyz")), 503, "database_unreachable")
             assert "Retry-After" in get(replica, "/readyz").headers
             assert quick(lambda: get(replica, "/healthz")).status_code == 200
+            answer = first.recv(65536).decode()
+            assert api.statuses(answer) == [503], "who asks a database that hangs is told so in the end"
+            api.check_problem(api.body_of(answer), 503, "connection_lost", "/v1/runs")
         finally:
             for sock in socks:
                 sock.__exit__(None, None, None)
