@@ -1,5 +1,5 @@
 /*
- * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice.
+ * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice, then views.
  *
  * Slices lie on the grid of their period (clock.h); a range that is not on the grid gets a shorter first or last slice. The
  * last slice of `full` and `facts` holds now − lag: its end is not over, so that it is committed `open` and done again.
@@ -253,6 +253,22 @@ add_table(struct planning *planning, const struct spec_table *table)
 	return true;
 }
 
+/* After the last wave any table has. A broken view does not undo what was loaded. */
+static void
+add_views(struct planning *planning)
+{
+	const struct spec *spec = planning->job->spec;
+	struct step_plan step = new_step(planning->ctx, "view", 2);
+
+	if (spec->view_count == 0)
+		return;
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (step.wave <= spec->tables[i].wave)
+			step.wave = spec->tables[i].wave + 1;
+	step.fail_run = false;
+	add_step(planning, step);
+}
+
 bool
 plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, struct plan *plan)
 {
@@ -268,5 +284,6 @@ plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, st
 	for (size_t i = 0; i < count; i++)
 		if (!add_table(&planning, tables[i]))
 			return false;
+	add_views(&planning);
 	return !ctx_failed(ctx);
 }

@@ -79,6 +79,18 @@ is_first_of_table(const struct plan *plan, size_t at)
 	return plan->steps[at].table != NULL;
 }
 
+/* By name: no table has the name of a view. */
+static void
+put_views(struct ctx *ctx, const struct spec *spec, json_t *sql)
+{
+	for (size_t i = 0; i < spec->view_count; i++) {
+		json_t *list = json_new_array(ctx);
+
+		add_text(ctx, list, "view", spec->views[i].path, spec->views[i].statement);
+		json_put(sql, spec->views[i].name, list);
+	}
+}
+
 bool
 plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *plan, json_t **json)
 {
@@ -96,6 +108,8 @@ plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *pl
 			json_put(sql, plan->steps[i].table, list);
 		}
 	}
+	if (plan->count > 0)
+		put_views(ctx, job->spec, sql);
 	json_put_string(ctx, *json, "pipeline", job->spec->pipeline);
 	json_put_string(ctx, *json, "spec_version", job->spec->hash);
 	json_put_int(*json, "steps_total", (int64_t)plan->count + 1);

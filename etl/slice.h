@@ -64,6 +64,10 @@ bool slice_end_orphans(struct ctx *ctx, const struct slice_job *job, int64_t *en
 bool slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct spec_table *const *tables,
     size_t count) MUST_CHECK;
 
+/* The view step: every declared view, in one transaction. A view that cannot be replaced in place is dropped, with the declared
+ * ones after it, and made again. FAIL_SQL_ERROR names the view and its place. */
+bool slice_apply_views(struct ctx *ctx, const struct slice_job *job) MUST_CHECK;
+
 /* What the ledger says about a table, for planning: which of the intervals given are wholly covered by committed `loaded` slices,
  * and when the newest of each was committed. touched: intervals whose rows in the source changed since their last load
  * (asks the source by changed_by). */

@@ -15,8 +15,7 @@ create_bookkeeping(struct ctx *ctx, struct pg *pg)
 	return true;
 }
 
-/* The pipeline's tables are this control database's, in this epoch, or nobody's yet. */
-static bool
+bool
 claim_pipeline(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 {
 	const char *pipeline = job->spec->pipeline, *epoch = text_from_i64(ctx, job->epoch);
@@ -92,7 +91,8 @@ is_wanted(const struct spec_table *table, const struct spec_table *const *tables
 	return false;
 }
 
-/* The tables of the run and their neighbours: a fact is resolved by its dimensions, a dimension re-points its facts. */
+/* The tables of the run and their neighbours: a fact is resolved by its dimensions, a dimension re-points its facts. Views may
+ * be made of any table. */
 static bool
 create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table *const *tables, size_t count)
 {
@@ -100,7 +100,7 @@ create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table 
 	struct load_statements statements;
 
 	for (size_t i = 0; i < spec->table_count; i++)
-		if (is_wanted(&spec->tables[i], tables, count) &&
+		if ((spec->view_count > 0 || is_wanted(&spec->tables[i], tables, count)) &&
 		    (!generate_ddl(ctx, spec, &spec->tables[i], &statements) ||
 			!run_statements(ctx, loading, &statements)))
 			return false;

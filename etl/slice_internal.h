@@ -69,6 +69,9 @@ bool run_statements(struct ctx *ctx, struct loading *loading, const struct load_
 void log_trace(struct ctx *ctx, struct loading *loading, const char *message);
 void log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level, const char *message, json_t *fields);
 
+/* slice_ddl.c: the pipeline's tables are this control database's, in this epoch, or nobody's yet. */
+bool claim_pipeline(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;
+
 /* slice_result.c */
 bool check_laws(struct ctx *ctx, const struct load_counts *counts) MUST_CHECK;
 bool add_count(struct load_counts *counts, const char *field, int64_t value); /* false: no such field */

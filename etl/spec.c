@@ -13,6 +13,15 @@ spec_find_table(const struct spec *spec, const char *name)
 	return NULL;
 }
 
+const struct spec_view *
+spec_find_view(const struct spec *spec, const char *name)
+{
+	for (size_t i = 0; i < spec->view_count; i++)
+		if (strcmp(spec->views[i].name, name) == 0)
+			return &spec->views[i];
+	return NULL;
+}
+
 const struct spec_column *
 spec_find_column(const struct spec_table *table, const char *name)
 {

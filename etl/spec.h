@@ -137,6 +137,22 @@ struct spec_param {
 /* True for a value of the parameter's type that matches its pattern. */
 bool spec_param_accepts(struct ctx *ctx, const struct spec_param *param, const char *value) MUST_CHECK;
 
+/* A view: the statement of a views file that makes it. */
+struct spec_view {
+	const char *name;
+	const char *path;      /* of the file */
+	const char *statement; /* CREATE OR REPLACE VIEW …, without the semicolon */
+	struct spec_place place;
+};
+
+/* A saved question: a file with one SELECT below a comment. */
+struct spec_query {
+	const char *name; /* of the file, without folder and .sql */
+	const char *path;
+	const char *question; /* first line of the comment; NULL: none */
+	const char *text;
+};
+
 struct spec {
 	const char *pipeline;
 	const char *hash;      /* "sha256:…" over all files */
@@ -150,6 +166,10 @@ struct spec {
 	size_t source_count;
 	struct spec_table *tables; /* in declared order */
 	size_t table_count;
+	struct spec_view *views; /* in the order they are applied */
+	size_t view_count;
+	struct spec_query *queries; /* in declared order */
+	size_t query_count;
 	struct spec_timeouts timeouts;
 	struct retry_policy retry; /* of steps without a table; the default of tables */
 	struct spec_files files;
@@ -174,6 +194,7 @@ json_t *spec_files_to_json(struct ctx *ctx, const struct spec_files *files);
 char *spec_files_hash(struct ctx *ctx, const struct spec_files *files);
 
 const struct spec_table *spec_find_table(const struct spec *spec, const char *name); /* NULL: none */
+const struct spec_view *spec_find_view(const struct spec *spec, const char *name);   /* NULL: none */
 const struct spec_column *spec_find_column(const struct spec_table *table, const char *name);
 
 /* The spec as understood, for GET /v1/pipelines/{p}. */

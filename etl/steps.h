@@ -13,7 +13,7 @@
 struct step_work {
 	const struct engine_options *options;
 	const struct step_claim *claim;
-	struct slice_job job; /* spec, table (NULL for plan and ddl), load_id, log */
+	struct slice_job job; /* spec, table (NULL for plan, ddl and view), load_id, log */
 	const struct spec_timeouts *timeouts;
 	const struct retry_policy *retry;
 };

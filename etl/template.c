@@ -303,3 +303,29 @@ template_fault(const char *sql, int *line, int *column)
 	*line = *column = 1;
 	return code ? NULL : "the file has no statement";
 }
+
+bool
+template_split(const char *sql, template_statement_visitor *visit, void *arg)
+{
+	struct template_statement statement = {0};
+	struct lexer lexer = begin(sql);
+	struct piece piece;
+	bool more;
+
+	do {
+		more = next(&lexer, &piece);
+		if (more && piece.kind != PIECE_SEMICOLON) {
+			if (statement.at == NULL && piece.kind != PIECE_SPACE)
+				statement = (struct template_statement){.at = piece.at,
+				    .line = piece.line,
+				    .column = piece.column};
+			statement.open = statement.open || piece.kind == PIECE_OPEN;
+			continue;
+		}
+		statement.length = statement.at != NULL ? (size_t)(piece.at - statement.at) : 0;
+		if (statement.at != NULL && !visit(arg, &statement))
+			return false;
+		statement = (struct template_statement){0};
+	} while (more);
+	return true;
+}

@@ -28,4 +28,15 @@ bool template_scan(const char *sql, template_visitor *visit, void *arg);
  * nothing at all. NULL when it is one; else what is wrong, and where. */
 const char *template_fault(const char *sql, int *line, int *column);
 
+/* Calls visit for each statement of a text cut at its semicolons: from its first word to before its semicolon. False when
+ * visit said so. */
+struct template_statement {
+	const char *at;
+	size_t length;
+	int line, column;
+	bool open; /* a literal, name or comment in it has no end */
+};
+typedef bool template_statement_visitor(void *arg, const struct template_statement *statement);
+bool template_split(const char *sql, template_statement_visitor *visit, void *arg);
+
 #endif

@@ -30,6 +30,7 @@ enum key_type {
 	KEY_CHOICE,   /* an enum: index in values "a|b|c" */
 	KEY_FLAG,     /* bool: values "false|true" */
 	KEY_TYPE,     /* struct spec_type */
+	KEY_FILES,    /* a list of files in the pipeline's folder; a star for all SQL files of a folder in it */
 	KEY_MAP,      /* a mapping */
 	KEY_ANY
 };
@@ -81,6 +82,10 @@ void read_document(struct parse *parse);
 void read_tables(struct parse *parse, const struct node *node);
 void read_retry(struct parse *parse, const struct node *map, struct retry_policy *retry,
     struct spec_timeouts *timeouts);
+
+/* The files `views` and `queries` name, after the tables. */
+void read_views(struct parse *parse);
+void read_queries(struct parse *parse);
 
 /* Cross-references. */
 void check_document(struct parse *parse);

@@ -220,6 +220,9 @@ read_value(struct parse *parse, const struct spec_key *key, const struct node *n
 		return finding(&parse->findings, &node->key_place, "'%s' has no value", key->key);
 	if (key->type == KEY_ANY || key->type == KEY_NAMES)
 		return true;
+	if (key->type == KEY_FILES)
+		return node->kind == NODE_LIST ||
+		       finding(&parse->findings, &node->place, "'%s' must be a list of files", key->key);
 	if (key->type == KEY_MAP)
 		return node->kind == NODE_MAP ||
 		       finding(&parse->findings, &node->place, "'%s' must be a mapping (key: value)", key->key);

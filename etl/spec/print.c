@@ -144,6 +144,39 @@ source_to_json(struct ctx *ctx, const struct spec_source *source)
 	return object;
 }
 
+static json_t *
+views_to_json(struct ctx *ctx, const struct spec *spec)
+{
+	json_t *views = json_new_array(ctx);
+
+	for (size_t i = 0; i < spec->view_count; i++) {
+		json_t *view = json_new_object(ctx);
+
+		json_put_string(ctx, view, "name", spec->views[i].name);
+		json_put_string(ctx, view, "file", spec->views[i].path);
+		json_put_string(ctx, view, "sql", spec->views[i].statement);
+		json_add(views, view);
+	}
+	return views;
+}
+
+static json_t *
+queries_to_json(struct ctx *ctx, const struct spec *spec)
+{
+	json_t *queries = json_new_array(ctx);
+
+	for (size_t i = 0; i < spec->query_count; i++) {
+		json_t *query = json_new_object(ctx);
+
+		json_put_string(ctx, query, "name", spec->queries[i].name);
+		json_put_string(ctx, query, "file", spec->queries[i].path);
+		json_put_string(ctx, query, "question", spec->queries[i].question);
+		json_put_string(ctx, query, "sql", spec->queries[i].text);
+		json_add(queries, query);
+	}
+	return queries;
+}
+
 json_t *
 spec_to_json(struct ctx *ctx, const struct spec *spec)
 {
@@ -165,5 +198,7 @@ spec_to_json(struct ctx *ctx, const struct spec *spec)
 	json_put(object, "params", params);
 	json_put(object, "sources", sources);
 	json_put(object, "tables", tables);
+	json_put(object, "views", views_to_json(ctx, spec));
+	json_put(object, "queries", queries_to_json(ctx, spec));
 	return object;
 }
