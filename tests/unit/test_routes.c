@@ -116,6 +116,12 @@ refusals(void **state)
 	    {"POST /v1/runs", "admin", NULL, 415, "unsupported_media_type"},
 	    {"GET /v1/pipelines/Nope", "admin", NULL, 404, "not_found"},
 	    {"GET /v1/pipelines/other", "runs:read:med", NULL, 404, "not_found"},
+	    {"GET /v1/pipelines/med/views/v", "runs:read", NULL, 403, "data:read"},
+	    {"GET /v1/pipelines/other/views/v", "data:read:med", NULL, 404, "not_found"},
+	    {"GET /v1/pipelines/Nope/views/v", "data:read", "text/csv", 404, "not_found"},
+	    {"GET /v1/pipelines/med/views/v?limit=1001", "data:read", NULL, 422, "\"?limit\""},
+	    {"GET /v1/pipelines/med/views/v?cursor=x", "data:read", NULL, 422, "\"?cursor\""},
+	    {"GET /v1/pipelines/med/views/v", "data:read", "text/html", 406, "not_acceptable"},
 	};
 	struct fixture *f = *state;
 
