@@ -78,7 +78,9 @@ slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome 
 	if (!exists)
 		return true; /* nothing was ever registered in this warehouse, and nothing can be without the tables */
 	if (!register_or_end(own, &loading, &pid, &started)) {
-		if (ctx_failure(own)->code != FAIL_FENCED || ctx_cancelled(own) != CANCEL_NONE)
+		enum fail_code code = ctx_failure(own)->code;
+
+		if ((code != FAIL_FENCED && code != FAIL_FOREIGN_OWNER) || ctx_cancelled(own) != CANCEL_NONE)
 			return false;
 		fail_clear(
 		    own); /* who registered above me is above every older attempt, too: leave that one its session */

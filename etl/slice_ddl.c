@@ -32,24 +32,6 @@ claim_pipeline(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 	    job->control_id, (long long)job->epoch);
 }
 
-/*
- * A registration above mine is either a step that was claimed after this one, or comes from a sequence that was further than
- * ours is: a control database that was restored. A number drawn now, after the registration was read, tells which: ours are all below.
- */
-static bool
-is_claimed_since(struct ctx *ctx, const struct slice_job *job, int64_t highest, bool *since)
-{
-	int64_t number;
-
-	*since = false;
-	if (highest >> 40 != job->epoch || job->numbers.next == NULL)
-		return true;
-	if (!job->numbers.next(job->numbers.arg, ctx, &number))
-		return false;
-	*since = highest < (job->epoch << 40) + number;
-	return true;
-}
-
 static bool
 check_numbers(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 {

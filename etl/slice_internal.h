@@ -40,7 +40,14 @@ void loading_init(struct ctx *ctx, struct loading *loading, const struct slice_j
 /* False before the first ddl step. */
 bool bookkeeping_exists(struct ctx *ctx, struct pg *pg, bool *exists) MUST_CHECK;
 
-/* OPEN and REVOKE: FAIL_FENCED when a higher registration is there. */
+/*
+ * A registration above mine is either a step that was claimed after this one, or comes from a sequence that was further than
+ * ours is: a control database that was restored, or another one. A number drawn now, after the registration was read, tells
+ * which: ours are all below.
+ */
+bool is_claimed_since(struct ctx *ctx, const struct slice_job *job, int64_t highest, bool *since) MUST_CHECK;
+
+/* OPEN and REVOKE: FAIL_FENCED when a higher registration is there, FAIL_FOREIGN_OWNER when none of ours can be higher. */
 bool register_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 
 /* The step's ledger row, if it is there: fills the outcome. Under the table's lock this is final. */

@@ -125,6 +125,42 @@ bookkeeping_exists(struct ctx *ctx, struct pg *pg, bool *exists)
 }
 
 bool
+is_claimed_since(struct ctx *ctx, const struct slice_job *job, int64_t highest, bool *since)
+{
+	int64_t number;
+
+	*since = highest >> 40 == job->epoch;
+	if (!*since || job->numbers.next == NULL)
+		return true;
+	if (!job->numbers.next(job->numbers.arg, ctx, &number))
+		return false;
+	*since = highest < (job->epoch << 40) + number;
+	return true;
+}
+
+/* A ghost ends silently and comes again with a newer number. No number of ours passes a registration of another epoch or of a sequence
+ * that is ahead: that would go on for ever. */
+static bool
+fail_passed(struct ctx *ctx, struct loading *loading)
+{
+	const char *names[] = {loading->table};
+	struct pg_rows rows;
+	bool since;
+
+	if (!warehouse_query(ctx, loading->warehouse, "fence_highest", PG_PARAMS(pg_text_array(ctx, names, 1)),
+		&rows) ||
+	    !is_claimed_since(ctx, loading->job, pg_i64(&rows, 0, 0), &since))
+		return false;
+	if (since)
+		return fail(ctx, FAIL_FENCED, "a newer attempt than load_id %s is registered for %s %s",
+		    loading->load_id, loading->table, loading->job->claim->slice);
+	return fail(ctx, FAIL_FOREIGN_OWNER,
+	    "a load of %s is registered as %s, above every number of this control database: it is behind the one that made it "
+	    "(`loadstar adopt`)",
+	    loading->table, pg_value(&rows, 0, 0));
+}
+
+bool
 register_slice(struct ctx *ctx, struct loading *loading)
 {
 	const struct step_claim *claim = loading->job->claim;
@@ -136,8 +172,7 @@ register_slice(struct ctx *ctx, struct loading *loading)
 		&rows))
 		return false;
 	if (rows.count == 0)
-		return fail(ctx, FAIL_FENCED, "a newer attempt than load_id %s is registered for %s %s",
-		    loading->load_id, loading->table, claim->slice);
+		return fail_passed(ctx, loading);
 	loading->pid = ctx_strdup(ctx, pg_value(&rows, 0, 0));
 	loading->started = ctx_strdup(ctx, pg_value(&rows, 0, 1));
 	return true;
