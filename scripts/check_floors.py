@@ -185,6 +185,12 @@ def main() -> int:
             count = text.count("\n")
             if name.endswith(".c") and FILE_WARN < count <= FILE_FAIL:
                 print(f"{name}: warning: {count} lines, more than {FILE_WARN}")
+    for path in sorted((ROOT / "tests").rglob("*.c")):
+        name = path.relative_to(ROOT).as_posix()
+        text = path.read_text()
+        for line, message in check_sizes(name, text, blank(text)):
+            found += 1
+            print(f"{name}:{line}: {message}")
     for key in sorted(set(LONG_FUNCTIONS) - seen):
         found += 1
         print(f"LONG_FUNCTIONS: {key} does not exist")

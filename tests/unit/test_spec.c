@@ -1,137 +1,16 @@
 /* The specification: what is understood, what is refused and where, and that the reference tells the same. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
 #include "base/bug.h"
-#include "base/fail.h"
 #include "base/file.h"
-#include "base/text.h"
-#include "etl/spec/parse.h"
-
-/* After ours: it makes a macro of fail. */
-#include <cmocka.h>
-
-static const char good[] =
-    "spec: 1\n"
-    "pipeline: shop\n"
-    "warehouse: warehouse\n"
-    "defaults:\n"
-    "  slice: P1M\n"
-    "  retry: { attempts: 5 }\n"
-    "  timeouts: { step: 2h }\n"
-    "params:\n"
-    "  region: { type: text, pattern: \"[a-z]{2}\", default: ch }\n"
-    "sources:\n"
-    "  rds: { type: postgres, connection: rds }\n"
-    "tables:\n"
-    "  dim_robots:\n"
-    "    kind: dimension\n"
-    "    source: { from: rds, query: extract/robots.sql }\n"
-    "    key: [robot_id]\n"
-    "    columns:\n"
-    "      robot_id: bigint\n"
-    "      model: { type: text, comment: as printed on it, not_null: true }\n"
-    "      price: numeric(10,2)\n"
-    "      updated_at: timestamptz\n"
-    "    history: { scd: 2, track: all, valid_from: updated_at, deletes: ignore }\n"
-    "  fact_uses:\n"
-    "    kind: fact\n"
-    "    source: { from: rds, query: extract/uses.sql }\n"
-    "    surrogate: use_key\n"
-    "    grain: [use_id]\n"
-    "    columns: { use_id: bigint, robot_id: bigint, start_time: timestamptz, updated_at: timestamptz }\n"
-    "    time: start_time\n"
-    "    begin: -P25M\n"
-    "    lag: 10m\n"
-    "    lookback: 2\n"
-    "    changed_by: updated_at\n"
-    "    write: replace_range\n"
-    "    lookups: { robot_key: { dimension: dim_robots, match: robot_id, as_of: start_time, missing: fail } }\n"
-    "    on_error: continue\n"
-    "    retry: { backoff: 3s }\n";
-static const char robots_sql[] = "SELECT * FROM robots WHERE region = :region";
-static const char uses_sql[] = "SELECT * FROM uses WHERE start_time >= :from AND start_time < :to";
-
-struct fixture {
-	struct ctx *ctx;
-	struct spec_files files;
-	struct spec *spec;
-	struct spec_error *errors;
-};
-
-static int
-setup(void **state)
-{
-	struct ctx *ctx = ctx_new("test", 0);
-	struct fixture *f = ctx_alloc(ctx, sizeof(*f));
-
-	f->ctx = ctx;
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	ctx_free(((struct fixture *)*state)->ctx);
-	return 0;
-}
-
-static bool
-parse(struct fixture *f, const char *yaml, const char *robots, const char *uses)
-{
-	f->files.items = ctx_alloc_array(f->ctx, 3, sizeof(struct spec_file));
-	f->files.items[0] = (struct spec_file){"extract/robots.sql", robots};
-	f->files.items[1] = (struct spec_file){"extract/uses.sql", uses};
-	f->files.items[2] = (struct spec_file){"pipeline.yaml", yaml};
-	f->files.count = 3;
-	fail_clear(f->ctx);
-	return spec_parse(f->ctx, &f->files, &f->spec, &f->errors);
-}
-
-/* The good document with the first `from` replaced. */
-static char *
-edit(struct fixture *f, const char *from, const char *to)
-{
-	const char *at = strstr(good, from);
-
-	assert_non_null(at);
-	return ctx_printf(f->ctx, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
-}
-
-static void
-print_errors(const struct fixture *f)
-{
-	for (const struct spec_error *e = f->errors; e != NULL; e = e->next)
-		print_message("%s:%d:%d: %s\n", e->place.file, e->place.line, e->place.column, e->message);
-}
-
-static bool
-has_error(struct fixture *f, const char *want)
-{
-	for (const struct spec_error *e = f->errors; e != NULL; e = e->next) {
-		char *got =
-		    ctx_printf(f->ctx, "%s:%d:%d: %s", e->place.file, e->place.line, e->place.column, e->message);
-
-		if (strstr(got, want) != NULL)
-			return true;
-	}
-	print_message("wanted: %s\n", want);
-	print_errors(f);
-	return false;
-}
+#include "tests/support/spec_text.h"
 
 static void
 test_good(void **state)
 {
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 	const struct spec_table *dimension, *fact;
 
-	if (!parse(f, good, robots_sql, uses_sql))
-		print_errors(f);
+	if (!spec_try(f, spec_good, spec_robots_sql, spec_uses_sql))
+		spec_print_errors(f);
 	assert_null(f->errors);
 	assert_string_equal(f->spec->schema, "public");
 	assert_string_equal(f->spec->timezone, "UTC");
@@ -155,21 +34,21 @@ test_good(void **state)
 	assert_false(fact->fail_run);
 	assert_ptr_equal(fact->lookups[0].dimension, dimension);
 	assert_int_equal(fact->lookups[0].missing, MISSING_FAIL);
-	assert_string_equal(fact->query, uses_sql);
+	assert_string_equal(fact->query, spec_uses_sql);
 	assert_string_equal(spec_type_name(f->ctx, &dimension->columns[2].type), "numeric(10,2)");
 }
 
 static void
 test_begin(void **state)
 {
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 	int64_t now_us;
 
 	assert_true(clock_parse("2024-03-31T12:00:00Z", &now_us));
-	assert_true(parse(f, good, robots_sql, uses_sql));
+	assert_true(spec_try(f, spec_good, spec_robots_sql, spec_uses_sql));
 	assert_string_equal(clock_format(f->ctx, spec_begin(&f->spec->tables[1], now_us)), "2022-02-01T00:00:00Z");
 	assert_int_equal(spec_begin(&f->spec->tables[0], now_us), CLOCK_MINUS_INFINITY);
-	assert_true(parse(f, edit(f, "-P25M", "2023-01-15"), robots_sql, uses_sql));
+	assert_true(spec_try(f, spec_edit(f, "-P25M", "2023-01-15"), spec_robots_sql, spec_uses_sql));
 	assert_string_equal(clock_format(f->ctx, spec_begin(&f->spec->tables[1], now_us)), "2023-01-01T00:00:00Z");
 }
 
@@ -244,11 +123,12 @@ static const struct refusal {
 static void
 test_refusals(void **state)
 {
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 
 	for (size_t i = 0; i < LENGTH_OF(refusals); i++) {
-		assert_false(parse(f, edit(f, refusals[i].from, refusals[i].to), robots_sql, uses_sql));
-		assert_true(has_error(f, refusals[i].error));
+		assert_false(
+		    spec_try(f, spec_edit(f, refusals[i].from, refusals[i].to), spec_robots_sql, spec_uses_sql));
+		assert_true(spec_has_error(f, refusals[i].error));
 		assert_int_equal(ctx_failure(f->ctx)->code, FAIL_SPEC_INVALID);
 	}
 }
@@ -256,33 +136,33 @@ test_refusals(void **state)
 static void
 test_queries(void **state)
 {
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 
-	assert_false(parse(f, good, "SELECT :region,\n  :from", uses_sql));
-	assert_true(has_error(f, "extract/robots.sql:2:3: ':from' needs 'time': 'dim_robots' is loaded whole"));
-	assert_false(parse(f, good, robots_sql, "SELECT :from, :too"));
-	assert_true(has_error(f, "extract/uses.sql:1:15: unknown placeholder ':too'; did you mean ':to'?"));
-	assert_true(has_error(f, "pipeline.yaml:25:33: the query must keep to the slice"));
-	assert_false(parse(f, good, "SELECT 1", uses_sql));
-	assert_true(has_error(f, "pipeline.yaml:9:3: no query uses ':region'"));
-	assert_false(parse(f, good, robots_sql, "SELECT :from, :to, :region"));
-	assert_true(has_error(f, "extract/uses.sql:1:20: ':region' is not available yet"));
-	assert_false(parse(f, good, "SELECT :region;", uses_sql));
-	assert_true(has_error(f, "extract/robots.sql:1:15: a semicolon"));
-	assert_false(parse(f, good, "SELECT :region /* and", uses_sql));
-	assert_true(has_error(f, "extract/robots.sql:1:16: this literal, name or comment has no end"));
-	assert_false(parse(f, good, "-- nothing", uses_sql));
-	assert_true(has_error(f, "extract/robots.sql:1:1: the file has no statement"));
+	assert_false(spec_try(f, spec_good, "SELECT :region,\n  :from", spec_uses_sql));
+	assert_true(spec_has_error(f, "extract/robots.sql:2:3: ':from' needs 'time': 'dim_robots' is loaded whole"));
+	assert_false(spec_try(f, spec_good, spec_robots_sql, "SELECT :from, :too"));
+	assert_true(spec_has_error(f, "extract/uses.sql:1:15: unknown placeholder ':too'; did you mean ':to'?"));
+	assert_true(spec_has_error(f, "pipeline.yaml:25:33: the query must keep to the slice"));
+	assert_false(spec_try(f, spec_good, "SELECT 1", spec_uses_sql));
+	assert_true(spec_has_error(f, "pipeline.yaml:9:3: no query uses ':region'"));
+	assert_false(spec_try(f, spec_good, spec_robots_sql, "SELECT :from, :to, :region"));
+	assert_true(spec_has_error(f, "extract/uses.sql:1:20: ':region' is not available yet"));
+	assert_false(spec_try(f, spec_good, "SELECT :region;", spec_uses_sql));
+	assert_true(spec_has_error(f, "extract/robots.sql:1:15: a semicolon"));
+	assert_false(spec_try(f, spec_good, "SELECT :region /* and", spec_uses_sql));
+	assert_true(spec_has_error(f, "extract/robots.sql:1:16: this literal, name or comment has no end"));
+	assert_false(spec_try(f, spec_good, "-- nothing", spec_uses_sql));
+	assert_true(spec_has_error(f, "extract/robots.sql:1:1: the file has no statement"));
 }
 
 static void
 test_all_in_order(void **state)
 {
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 	int line = 0, count = 0;
 
 	assert_false(
-	    parse(f, "spec: 2\npipelin: x\nwarehouse: 1x\nsources: []\ntables: {a: {kind: fact}, b: 1}\n", "", ""));
+	    spec_try(f, "spec: 2\npipelin: x\nwarehouse: 1x\nsources: []\ntables: {a: {kind: fact}, b: 1}\n", "", ""));
 	for (const struct spec_error *e = f->errors; e != NULL; e = e->next, count++) {
 		assert_true(e->place.line >= line);
 		line = e->place.line;
@@ -295,16 +175,16 @@ test_all_in_order(void **state)
 static void
 test_no_document(void **state)
 {
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 
-	assert_false(parse(f, "", "", ""));
-	assert_true(has_error(f, "pipeline.yaml:1:1: the file is empty"));
-	assert_false(parse(f, "- 1\n", "", ""));
-	assert_true(has_error(f, "pipeline.yaml:1:1: the document must be a mapping"));
+	assert_false(spec_try(f, "", "", ""));
+	assert_true(spec_has_error(f, "pipeline.yaml:1:1: the file is empty"));
+	assert_false(spec_try(f, "- 1\n", "", ""));
+	assert_true(spec_has_error(f, "pipeline.yaml:1:1: the document must be a mapping"));
 	f->files.count = 2;
 	fail_clear(f->ctx);
 	assert_false(spec_parse(f->ctx, &f->files, &f->spec, &f->errors));
-	assert_true(has_error(f, "pipeline.yaml:1:1: the pipeline has no file pipeline.yaml"));
+	assert_true(spec_has_error(f, "pipeline.yaml:1:1: the pipeline has no file pipeline.yaml"));
 }
 
 /* Dimensions that look each other up: refused as not available, and as a circle, without an endless search. */
@@ -317,21 +197,21 @@ test_circle(void **state)
 	    "       lookups: { x: { dimension: b, match: k } } }\n"
 	    "  b: { kind: dimension, source: { from: s, query: extract/robots.sql }, key: k, columns: { k: text },\n"
 	    "       lookups: { y: { dimension: a, match: k } } }\n";
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 
-	assert_false(parse(f, yaml, "SELECT 1", uses_sql));
-	assert_true(has_error(f, "pipeline.yaml:6:3: the lookups of 'a' lead back to itself"));
-	assert_true(has_error(f, "pipeline.yaml:7:8: lookups of a dimension are not available yet"));
+	assert_false(spec_try(f, yaml, "SELECT 1", spec_uses_sql));
+	assert_true(spec_has_error(f, "pipeline.yaml:6:3: the lookups of 'a' lead back to itself"));
+	assert_true(spec_has_error(f, "pipeline.yaml:7:8: lookups of a dimension are not available yet"));
 }
 
 static void
 test_files(void **state)
 {
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 	struct spec_files again;
 	json_t *json;
 
-	assert_true(parse(f, good, robots_sql, uses_sql));
+	assert_true(spec_try(f, spec_good, spec_robots_sql, spec_uses_sql));
 	json = spec_files_to_json(f->ctx, &f->files);
 	assert_true(spec_files_from_json(f->ctx, json, &again));
 	assert_int_equal(again.count, 3);
@@ -384,7 +264,7 @@ static void
 test_shipped(void **state)
 {
 	static const char folder[] = "sql/pipelines";
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 	char **names;
 	size_t count;
 
@@ -393,7 +273,7 @@ test_shipped(void **state)
 	for (size_t i = 0; i < count; i++) {
 		assert_true(spec_read_folder(f->ctx, ctx_printf(f->ctx, "%s/%s", folder, names[i]), &f->files));
 		if (!spec_parse(f->ctx, &f->files, &f->spec, &f->errors))
-			print_errors(f);
+			spec_print_errors(f);
 		assert_null(f->errors);
 		assert_string_equal(f->spec->pipeline, names[i]);
 		for (size_t k = 0; k < f->files.count; k++)
@@ -401,96 +281,11 @@ test_shipped(void **state)
 	}
 }
 
-/* The good document with views and queries, and files of these texts beside it. */
-static bool
-parse_views(struct fixture *f, const char *keys, const char *views, const char *query)
-{
-	f->files.items = ctx_alloc_array(f->ctx, 6, sizeof(struct spec_file));
-	f->files.items[0] = (struct spec_file){"extract/robots.sql", robots_sql};
-	f->files.items[1] = (struct spec_file){"extract/uses.sql", uses_sql};
-	f->files.items[2] = (struct spec_file){"pipeline.yaml", ctx_printf(f->ctx, "%s%s", good, keys)};
-	f->files.items[3] = (struct spec_file){"queries/deep/other.sql", "SELECT 3"};
-	f->files.items[4] = (struct spec_file){"queries/top.sql", query};
-	f->files.items[5] = (struct spec_file){"views.sql", views};
-	f->files.count = 6;
-	fail_clear(f->ctx);
-	return spec_parse(f->ctx, &f->files, &f->spec, &f->errors);
-}
-
-static const char two_views[] = "-- All; of them.\nCREATE OR REPLACE VIEW vw_a AS SELECT ';' AS x;\n"
-				"/* then */ create  or replace\nview vw_b(y) AS SELECT x FROM vw_a\n";
-static const char top_sql[] = "-- Which is used most?\n-- One row.\nSELECT 1";
-
-static void
-test_views(void **state)
-{
-	struct fixture *f = *state;
-	const struct spec_view *view;
-
-	if (!parse_views(f, "views: [views.sql]\nqueries: [queries/*.sql]\n", two_views, top_sql))
-		print_errors(f);
-	assert_null(f->errors);
-	assert_int_equal(f->spec->view_count, 2);
-	view = spec_find_view(f->spec, "vw_a");
-	assert_string_equal(view->statement, "CREATE OR REPLACE VIEW vw_a AS SELECT ';' AS x");
-	view = spec_find_view(f->spec, "vw_b");
-	assert_string_equal(view->path, "views.sql");
-	assert_int_equal(view->place.line, 3);
-	assert_int_equal(view->place.column, 12);
-	assert_null(spec_find_view(f->spec, "dim_robots"));
-	assert_int_equal(f->spec->query_count, 1);
-	assert_string_equal(f->spec->queries[0].name, "top");
-	assert_string_equal(f->spec->queries[0].question, "Which is used most?");
-	assert_int_equal(json_array_size(json_object_get(spec_to_json(f->ctx, f->spec), "views")), 2);
-}
-
-static void
-test_views_refused(void **state)
-{
-	static const struct {
-		const char *keys, *views, *query, *error;
-	} cases[] = {
-	    {"views: views.sql\n", two_views, top_sql, "pipeline.yaml:38:8: 'views' must be a list of files"},
-	    {"queries: {}\n", two_views, top_sql, "pipeline.yaml:38:10: 'queries' must be a list of files"},
-	    {"views: []\n", two_views, top_sql, ":38:8: the list is empty"},
-	    {"views: [view.sql]\n", two_views, top_sql, ":38:9: there is no file 'view.sql'"},
-	    {"views: [views.sql, views.sql]\n", two_views, top_sql, ":38:20: 'views.sql' is here twice"},
-	    {"views: [pipeline.yaml]\n", two_views, top_sql, ":38:9: the path of a .sql file"},
-	    {"views: [[views.sql]]\n", two_views, top_sql, ":38:9: the path of a .sql file"},
-	    {"queries: [queries/*.sql, queries/top.sql]\n", two_views, top_sql, "'queries/top.sql' is here twice"},
-	    {"queries: [query/*.sql]\n", two_views, top_sql, ":38:11: there is no file 'query/*.sql'"},
-	    {"queries: [queries/t*.sql]\n", two_views, top_sql, ":38:11: 'queries/t*.sql': a star may only"},
-	    {"queries: ['*.sql']\n", two_views, top_sql, ":38:12: '*.sql': a star may only"},
-	    {"queries: ['*/*.sql']\n", two_views, top_sql, ":38:12: '*/*.sql': a star may only"},
-	    {"queries: [queries/top.sql]\n", two_views, "SELECT 1;\n", "queries/top.sql:1:9: a semicolon"},
-	    {"queries: [queries/top.sql]\n", two_views, "-- What?\n", "queries/top.sql:1:1: the file has no statement"},
-	    {"queries: [queries/top.sql]\n", two_views, "SELECT :x", "queries/top.sql:1:8: ':x': nothing fills"},
-	    {"views: [views.sql]\n", "-- none;", top_sql, "views.sql:1:1: the file declares no view"},
-	    {"views: [views.sql]\n", "\n DROP VIEW a", top_sql, "views.sql:2:2: only CREATE OR REPLACE VIEW"},
-	    {"views: [views.sql]\n", "CREATE OR REPLACE VIEWS a AS SELECT 1", top_sql, "views.sql:1:1: only"},
-	    {"views: [views.sql]\n", "CREATE OR REPLACE VIEW a.b AS SELECT 1", top_sql,
-		"'a.b' must be a name, without"},
-	    {"views: [views.sql]\n", "CREATE OR REPLACE VIEW fact_uses AS SELECT 1", top_sql, "'fact_uses' is a table"},
-	    {"views: [views.sql]\n", "CREATE OR REPLACE VIEW a AS SELECT 1;\nCREATE OR REPLACE VIEW a AS SELECT 1",
-		top_sql, "views.sql:2:1: the view 'a' is here twice"},
-	    {"views: [views.sql]\n", "CREATE OR REPLACE VIEW a AS SELECT '", top_sql,
-		"views.sql:1:1: a literal, name or comment"},
-	    {"views: [views.sql]\n", "CREATE OR REPLACE VIEW a AS SELECT :from", top_sql,
-		"views.sql:1:36: ':from': nothing fills"},
-	};
-	struct fixture *f = *state;
-
-	for (size_t i = 0; i < LENGTH_OF(cases); i++) {
-		assert_false(parse_views(f, cases[i].keys, cases[i].views, cases[i].query));
-		assert_true(has_error(f, cases[i].error));
-	}
-}
-
 /* docs/spec.md has a row for each key, as the table of keys says it. */
 static void
 test_reference(void **state)
 {
-	struct fixture *f = *state;
+	struct spec_fixture *f = *state;
 	char *text;
 
 	assert_true(file_read(f->ctx, "docs/spec.md", 1 << 20, &text, NULL));
@@ -512,19 +307,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_good, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_begin, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_all_in_order, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_no_document, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_circle, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_files, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_value_types, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_views, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_views_refused, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_shipped, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_reference, setup, teardown),
+	    SPEC_TEST(test_good),
+	    SPEC_TEST(test_begin),
+	    SPEC_TEST(test_refusals),
+	    SPEC_TEST(test_queries),
+	    SPEC_TEST(test_all_in_order),
+	    SPEC_TEST(test_no_document),
+	    SPEC_TEST(test_circle),
+	    SPEC_TEST(test_files),
+	    SPEC_TEST(test_value_types),
+	    SPEC_TEST(test_shipped),
+	    SPEC_TEST(test_reference),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
