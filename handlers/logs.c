@@ -21,10 +21,14 @@ static int64_t
 read_after(struct ctx *ctx, const struct request *request)
 {
 	const char *last = request_header(request, "Last-Event-ID");
-	int64_t after = param_count(ctx, request, "after", param_count(ctx, request, "cursor", 0));
+	int64_t after = param_count(ctx, request, "after", param_count(ctx, request, "cursor", 0)), seen;
 
-	if (last != NULL && request_asks_for(request, "text/event-stream") && (!text_to_i64(last, &after) || after < 0))
+	if (last == NULL)
+		return after;
+	if (!text_to_i64(last, &seen) || seen < 0)
 		(void)fail(ctx, FAIL_BAD_REQUEST, "Last-Event-ID must be the id of a log line");
+	else if (request_asks_for(request, "text/event-stream"))
+		return seen;
 	return after;
 }
 

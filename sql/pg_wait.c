@@ -69,7 +69,7 @@ flush_some(struct pg *pg, short *events)
 static bool
 wait_for_answer(struct ctx *ctx, struct pg *pg, short events, int64_t since_us)
 {
-	bool ready;
+	bool ready = false;
 
 	if (!pg_wait_socket(ctx, pg, events, clock_monotonic_us() + PG_TICK_MS * 1000, &ready))
 		return false;

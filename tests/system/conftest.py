@@ -1,7 +1,6 @@
 import pytest
 
 import api
-
 from service import TEMPLATES, Service
 
 

@@ -227,7 +227,7 @@ def test_schemathesis(served, tmp_path):
         [str(program), "--config-file", str(empty(tmp_path)), "run", str(ROOT / "openapi/openapi.yaml"), "--url", served.url,
          "--header", f"Authorization: Bearer {served.token('runs:read metrics:read')}", "--max-examples", "25", "--seed", "1",
          "--phases", "examples,coverage,fuzzing", "--exclude-checks", "positive_data_acceptance,ignored_auth",
-         "--generation-database", "none", "--request-timeout", "10", "--max-time", "40", "--no-color"],
+         "--generation-database", "none", "--request-timeout", "10", "--max-time", "20", "--no-color"],
         cwd=tmp_path, capture_output=True, text=True, timeout=110, env={**os.environ, "NO_COLOR": "1"})
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     still_serves(served)
