@@ -100,20 +100,20 @@ report_failure(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 
 static bool
 report_once(struct engine *engine, const struct attempt *attempt, const struct verdict *verdict,
-    const struct failure *failure)
+    const struct failure *failure, bool *mine)
 {
 	static const struct retry_policy no_spec_yet = {.attempts = 4, .backoff_ms = 2000, .limit_ms = 60000};
 	const struct retry_policy *retry = verdict->work.retry != NULL ? verdict->work.retry : &no_spec_yet;
 	struct ctx *ctx = ctx_new("report", 0);
 	struct pg *db;
-	bool mine = true, told;
+	bool told;
 
 	told = pool_take(ctx, engine->options.pool, &db) &&
-	       (verdict->ok ? report_success(ctx, db, engine, attempt->claim, &verdict->done, &mine)
-			    : report_failure(ctx, db, engine, attempt->claim, retry, failure, &mine));
+	       (verdict->ok ? report_success(ctx, db, engine, attempt->claim, &verdict->done, mine)
+			    : report_failure(ctx, db, engine, attempt->claim, retry, failure, mine));
 	if (!told)
 		log_failure(ctx, "an attempt's end could not be reported yet");
-	else if (!mine)
+	else if (!*mine)
 		log_line(ctx, LOG_INFO, "the step belongs to another attempt now", "step_id", attempt->claim->id, NULL);
 	ctx_free(ctx);
 	return told;
@@ -123,12 +123,14 @@ static void
 report(struct ctx *ctx, struct engine *engine, const struct attempt *attempt, const struct verdict *verdict,
     const struct failure *failure)
 {
-	while (!report_once(engine, attempt, verdict, failure)) {
+	bool mine = true;
+
+	while (!report_once(engine, attempt, verdict, failure, &mine)) {
 		if (atomic_load(&engine->stopping))
 			return; /* the lease will tell */
 		clock_sleep_ms(REPORT_AGAIN_MS);
 	}
-	if (verdict->ok && verdict->done.has_counts)
+	if (mine && verdict->ok && verdict->done.has_counts)
 		count_rows(ctx, attempt->claim, &verdict->work, &verdict->done.outcome);
 }
 

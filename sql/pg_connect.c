@@ -158,7 +158,7 @@ connect_loop(struct ctx *ctx, struct pg *pg)
 {
 	int64_t deadline_us = clock_monotonic_us() + CONNECT_TIMEOUT_US;
 	short events = POLLOUT;
-	bool ready;
+	bool ready = false;
 
 	if (PQstatus(pg->conn) == CONNECTION_BAD)
 		return fail_unreachable(ctx, pg, PQerrorMessage(pg->conn));

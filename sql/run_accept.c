@@ -55,7 +55,8 @@ look_for_equal(struct acceptance *a)
 	if (!sql_run(a->ctx, a->db, SQL_ACCEPT_LOCK, PG_PARAMS(want->pipeline), &rows) ||
 	    !sql_run(a->ctx, a->db, SQL_RUN_EQUAL,
 		PG_PARAMS(want->pipeline, want->type, run_row_json(a->ctx, want->tables),
-		    run_row_time(a->ctx, want->from_us), run_row_time(a->ctx, want->to_us)),
+		    run_row_time(a->ctx, want->from_us), run_row_time(a->ctx, want->to_us), want->mode, want->slice,
+		    run_row_json(a->ctx, want->params), want->spec_version),
 		&rows))
 		return false;
 	if (rows.count == 0)

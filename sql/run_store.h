@@ -54,7 +54,7 @@ json_t *error_to_json(struct ctx *ctx, const struct failure *failure, const char
 /* Accepts a run: the run (queued), its plan step (queued) and the idempotency key in one transaction, then NOTIFY.
  * key may be NULL. A known key of the same subject and fingerprint gives the run made then and *existed = true; another
  * fingerprint FAIL_IDEMPOTENCY_MISMATCH. fingerprint: SHA-256 of the canonical request. on_duplicate "return" or
- * "reject" look for an unfinished run of the same pipeline, type, tables and range. */
+ * "reject" look for an unfinished run that means the same: pipeline, version, type, mode, tables, range, slice, params. */
 struct run_acceptance {
 	const char *idempotency_key;
 	const char *fingerprint;

@@ -79,7 +79,7 @@ test_equal_runs_are_returned_or_rejected(void **state)
 	    .mode = "auto",
 	    .requested_by = "u",
 	    .trigger_kind = "api",
-	    .spec_version = "s"};
+	    .spec_version = "sha256:1"};
 	struct run_acceptance how = {.idempotency_key = "k", .fingerprint = "1", .on_duplicate = "return"};
 	struct run first = stores_accept(f.ctx, f.db), second;
 	bool existed;
@@ -94,6 +94,9 @@ test_equal_runs_are_returned_or_rejected(void **state)
 	assert_false(run_accept(f.ctx, f.db, &want, &how, &second, &existed));
 	assert_int_equal(ctx_failure(f.ctx)->code, FAIL_RUN_DUPLICATE);
 	fail_clear(f.ctx);
+	want.mode = "all"; /* reloads what auto would leave alone: not the same */
+	assert_true(run_accept(f.ctx, f.db, &want, &how, &second, &existed));
+	assert_false(existed);
 	want.type = "facts";
 	assert_true(run_accept(f.ctx, f.db, &want, &how, &second, &existed));
 	assert_false(existed);
