@@ -8,7 +8,22 @@ pid_file=$home/service.pid
 quiet=${1:-}
 say() { [ "$quiet" = --quiet ] || echo "$*"; }
 
+# A killed service leaves its PostgreSQL behind. One that holds the lock of the home (make run) keeps it.
+end_orphan() {
+	local data pid
+	data=$(realpath -q "$home/postgres") || return 0
+	pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null) || return 0
+	[ "$(readlink "/proc/$pid/cwd")" = "$data" ] || return 0
+	flock -n "$home/loadstar.lock" kill -INT "$pid" || return 0
+	for _ in $(seq 1 600); do
+		[ -e "$data/postmaster.pid" ] || break
+		sleep 0.1
+	done
+	say "stopped the PostgreSQL that a killed service left"
+}
+
 if [ ! -f "$pid_file" ]; then
+	end_orphan
 	say "nothing runs under $home"
 	exit 0
 fi
@@ -26,4 +41,5 @@ if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = loadstar ]; then
 	fi
 	say "stopped"
 fi
+end_orphan
 rm -f "$pid_file"

@@ -2,25 +2,31 @@
  * embedded: a private PostgreSQL cluster under the home, for one service.
  *
  * Socket only, trust within its 0700 folder, in a session of its own (a Ctrl-C does not reach it), fsync on. Started when it is
- * not running; a postmaster that outlived a killed service is adopted. Databases: loadstar (control), warehouse, and
- * <pipeline>_source filled once from the pipeline's sample/0*.sql. Before threads start.
+ * not running; a postmaster that outlived a killed service is adopted; one that is killed while the service runs is started
+ * again by a thread, the keeper. Databases: loadstar (control), warehouse, and <pipeline>_source filled once from the pipeline's
+ * sample/0*.sql.
  */
 #ifndef SERVER_EMBEDDED_H
 #define SERVER_EMBEDDED_H
+
+#include <pthread.h>
 
 #include "server/home.h"
 
 struct embedded {
 	const struct home *home;
-	pid_t postmaster;
-	bool adopted;    /* it ran already */
-	const char *cwd; /* its working directory in /proc */
+	const char *programs; /* folder of the server programs */
+	pid_t postmaster;     /* the keeper's while it runs */
+	bool adopted;         /* it ran already */
+	pthread_t keeper;
+	bool is_kept;       /* the keeper runs */
+	atomic_bool ending; /* the keeper's end */
 };
 
 bool embedded_start(struct ctx *ctx, const struct home *home, struct embedded *embedded) MUST_CHECK;
 
 /* Fast shutdown; waits until it is gone. */
-void embedded_stop(const struct embedded *embedded);
+void embedded_stop(struct embedded *embedded);
 
 /* The databases, and their connections added to the config: database_url, warehouse, <pipeline>_source. */
 bool embedded_databases(struct ctx *ctx, const struct home *home, struct config *config) MUST_CHECK;

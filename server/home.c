@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,13 @@ find_user(struct ctx *ctx, struct home *home)
 	    "PostgreSQL does not run as root, and there is neither a user postgres nor nobody");
 }
 
+bool
+home_become(const struct home *home)
+{
+	return home->user == NULL ||
+	       (setgroups(1, &home->gid) == 0 && setgid(home->gid) == 0 && setuid(home->uid) == 0);
+}
+
 /* Asks the kernel as that user, in a child: parents, bits and mounts all count. */
 static bool
 can_reach(const struct home *home, const char *path)
@@ -55,7 +63,7 @@ can_reach(const struct home *home, const char *path)
 		return true;
 	child = fork();
 	if (child == 0) {
-		bool reached = setgid(home->gid) == 0 && setuid(home->uid) == 0 && access(path, X_OK) == 0;
+		bool reached = home_become(home) && access(path, X_OK) == 0;
 
 		_exit(reached ? 0 : 1);
 	}

@@ -34,4 +34,7 @@ bool home_secret(struct ctx *ctx, const struct home *home, const char *name, str
 /* Takes the lock of the one service that may use this home, for the life of the process. FAIL_CONFLICT names the other's pid. */
 bool home_lock(struct ctx *ctx, const struct home *home) MUST_CHECK;
 
+/* In a child of fork: becomes the cluster's user, without our groups. Nothing when that is us. */
+bool home_become(const struct home *home) MUST_CHECK;
+
 #endif

@@ -15,6 +15,7 @@
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/text.h"
@@ -181,7 +182,8 @@ announce(struct ctx *ctx, const struct service *service)
 	if (text_equal(service->config->auth, "none"))
 		(void)printf("no token is needed (LOADSTAR_AUTH=none)\n");
 	else if (service->home.path != NULL)
-		(void)printf("sign in with a token: LOADSTAR_HOME=%s loadstar token\n", service->home.asked);
+		(void)printf("sign in with a token: LOADSTAR_HOME=%s %s token\n",
+		    file_real_path(ctx, service->home.asked), file_real_path(ctx, "/proc/self/exe"));
 	(void)fflush(stdout);
 	log_line(ctx, LOG_INFO, "listening", "url", url, "version", loadstar_version(), NULL);
 }

@@ -1,0 +1,71 @@
+"""make demo and make stop, as a newcomer meets them."""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+import requests
+
+from service import BINARY, ROOT, wait_until
+
+pytestmark = pytest.mark.skipif(BINARY != str(ROOT / "build/loadstar"), reason="the demo runs the plain build")
+
+
+@pytest.fixture
+def home(tmp_path_factory):
+    folder = f"/tmp/lst-demo-{os.getpid()}"
+    os.mkdir(folder)
+    yield folder
+    script("stop", folder)
+    subprocess.run(["rm", "-rf", folder], check=True)
+
+
+def script(name, home, **env):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("LOADSTAR_")}
+    return subprocess.run([f"scripts/{name}.sh"], cwd=ROOT, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+                          env={**clean, "LOADSTAR_HOME": home, "LOADSTAR_LISTEN": "127.0.0.1:0",
+                               "PGOPTIONS": "-c loadstar.sample_procedures=500", **env})
+
+
+def postmaster(home):
+    try:
+        return int(open(f"{home}/postgres/postmaster.pid").readline())
+    except FileNotFoundError:
+        return None
+
+
+def test_demo_twice_then_kept_and_stopped(home):
+    first = script("demo", home)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "succeeded" in first.stdout and re.search(r"^ fact_procedures \| +500 \|.*\| yes", first.stdout, re.M)
+    assert "this run changed 680 rows" not in first.stdout or "NO" not in first.stdout
+    assert postmaster(home) is None and not os.path.exists(f"{home}/service.pid")
+
+    second = script("demo", home, KEEP="1")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "this run changed 0 rows" in second.stdout
+    url, token = (re.search(rf"^LOADSTAR_{name}=(\S+)$", second.stdout, re.M)[1] for name in ("URL", "TOKEN"))
+    answer = requests.get(f"{url}/v1/runs", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert [run["note"] for run in answer.json()["items"]] == ["make demo"] * 2
+    assert postmaster(home) is not None
+
+    assert script("stop", home).stdout == "stopped\n"
+    assert postmaster(home) is None
+    assert "nothing runs" in script("stop", home).stdout
+
+
+def test_stop_ends_what_a_killed_service_left(home):
+    assert script("demo", home, KEEP="1").returncode == 0
+    os.kill(int(open(f"{home}/service.pid").read()), signal.SIGKILL)
+    assert postmaster(home) is not None
+    assert "that a killed service left" in script("stop", home).stdout
+    wait_until("the postmaster is gone", 10, lambda: postmaster(home) is None)
+
+
+def test_demo_says_why_it_failed(home):
+    done = script("demo", home, PIPELINE="nonesuch")
+    assert done.returncode == 1 and "/pipeline" in done.stderr and postmaster(home) is None
+    done = script("demo", home, LOADSTAR_LISTEN="0.0.0.0:0")
+    assert done.returncode == 1 and "LOADSTAR_DATABASE_URL is not set" in done.stderr
