@@ -7,8 +7,8 @@ static bool
 parse_views(struct spec_fixture *f, const char *keys, const char *views, const char *query)
 {
 	f->files.items = ctx_alloc_array(f->ctx, 6, sizeof(struct spec_file));
-	f->files.items[0] = (struct spec_file){"extract/robots.sql", robots_sql};
-	f->files.items[1] = (struct spec_file){"extract/uses.sql", uses_sql};
+	f->files.items[0] = (struct spec_file){"extract/robots.sql", spec_robots_sql};
+	f->files.items[1] = (struct spec_file){"extract/uses.sql", spec_uses_sql};
 	f->files.items[2] = (struct spec_file){"pipeline.yaml", ctx_printf(f->ctx, "%s%s", spec_good, keys)};
 	f->files.items[3] = (struct spec_file){"queries/deep/other.sql", "SELECT 3"};
 	f->files.items[4] = (struct spec_file){"queries/top.sql", query};
