@@ -76,7 +76,7 @@ LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_cover := --coverage
 LDFLAGS_fuzz := -fsanitize=address,undefined
 
-LANGUAGE := -std=c17 -D_GNU_SOURCE -I.
+LANGUAGE := -std=c17 -D_GNU_SOURCE -I. -isystem .duckdb/include
 ALL_CFLAGS = $(LANGUAGE) $(WARNINGS) $(HARDEN) -pthread $(CFLAGS_$(VARIANT)) \
 	$(if $(FAILPOINTS),-DLOADSTAR_FAILPOINTS) $(PKG_CFLAGS) $(EXTRA_CFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS_$(VARIANT)) $(EXTRA_LDFLAGS)
@@ -106,6 +106,15 @@ $(O)/.packages: Makefile
 $(GEN): FORCE
 	@python3 scripts/embed.py $@
 
+# DuckDB is not linked: the child process that reads files loads it. Its name beside a program, where that looks for it.
+DUCKDB := .duckdb/.stamp
+$(DUCKDB): scripts/duckdb.sh
+	@scripts/duckdb.sh && touch $@
+$(O)/lib/loadstar/libduckdb.so $(O)/tests/lib/loadstar/libduckdb.so: $(DUCKDB)
+	@mkdir -p $(@D)
+	@ln -sf $(CURDIR)/.duckdb/lib/libduckdb.so $@
+
+$(filter $(O)/obj/etl/duck/%,$(LIB_OBJS)): | $(DUCKDB)
 $(O)/obj/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
@@ -127,7 +136,7 @@ $(SUPPORT): $(SUPPORT_OBJS) $(O)/.sources
 $(O)/loadstar: $(O)/obj/server/main.o $(LIB)
 	@echo "  LD      $@"
 	@$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(O)/obj/server/main.o $(LIB) $(LIBS)
-$(UNIT) $(CONCURRENCY) $(BENCH): $(O)/tests/%: $(O)/obj/tests/%.o $(LIB) $(SUPPORT)
+$(UNIT) $(CONCURRENCY) $(BENCH): $(O)/tests/%: $(O)/obj/tests/%.o $(LIB) $(SUPPORT) | $(O)/tests/lib/loadstar/libduckdb.so
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(SUPPORT) $(LIB) -lcmocka $(LIBS)
@@ -140,7 +149,7 @@ $(FUZZ): $(O)/tests/%: $(O)/obj/tests/%.o $(LIB) $(SUPPORT)
 
 # ---- what people ask for
 
-build: $(LIB) $(BINARY) ## build build/loadstar
+build: $(LIB) $(BINARY) $(O)/lib/loadstar/libduckdb.so ## build build/loadstar
 ifeq ($(if $(MAIN),$(VARIANT)$(FAILPOINTS)),plain1)
 build: build/loadstar-failpoints
 build/loadstar-failpoints: $(BINARY)
@@ -210,6 +219,7 @@ venv: .venv/.stamp
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: build ## install under PREFIX (/usr/local); DESTDIR is honoured
 	install -D -m 755 build/loadstar $(DESTDIR)$(PREFIX)/bin/loadstar
+	install -D -m 644 .duckdb/lib/libduckdb.so $(DESTDIR)$(PREFIX)/lib/loadstar/libduckdb.so
 	@set -e; find sql/pipelines -type f 2>/dev/null | while read -r file; do \
 		install -D -m 644 "$$file" "$(SHARE)/loadstar/$${file#sql/}"; done
 	@set -e; if [ -f docs/loadstar.1 ]; then \

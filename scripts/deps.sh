@@ -30,6 +30,11 @@ packages_of() {
 		echo libcmocka-dev $(venv) clang clang-format clang-tidy cppcheck spin
 		;;
 	runtime) clang_runtime ;;
+	# Only to fetch DuckDB, when neither the caller nor the system has one.
+	npm)
+		command -v npm >/dev/null || [ -n "${DUCKDB_HOME:-}" ] || [ -e "$(dirname "$0")/../.duckdb/.stamp" ] ||
+			pkg-config --exists duckdb 2>/dev/null || echo npm
+		;;
 	cover) echo gcovr ;;
 	bench) echo wrk ;;
 	*)
@@ -101,6 +106,14 @@ for group in $groups; do
 done
 missing=$(echo $missing)
 [ -z "$missing" ] || install_missing
+
+case " $groups " in
+*" build "*)
+	missing=$(missing_of npm)
+	[ -z "$missing" ] || install_missing
+	"$(dirname "$0")/duckdb.sh"
+	;;
+esac
 
 case " $groups " in
 *" test "*)

@@ -16,7 +16,7 @@ number=0
 mapfile -t sources < <(find base sql etl handlers server tests -name '*.c' 2>/dev/null | sort)
 mapfile -t headers < <(find base sql etl handlers server tests \( -name '*.h' -o -name '*.def' \) 2>/dev/null | sort)
 mapfile -t product < <(printf '%s\n' "${sources[@]}" | grep -v '^tests/')
-flags="-std=c17 -D_GNU_SOURCE -I. -DLOADSTAR_FAILPOINTS $(pkg-config --cflags libmicrohttpd libjwt libcurl libpq jansson libfyaml openssl)"
+flags="-std=c17 -D_GNU_SOURCE -I. -isystem .duckdb/include -DLOADSTAR_FAILPOINTS $(pkg-config --cflags libmicrohttpd libjwt libcurl libpq jansson libfyaml openssl)"
 warnings='-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla'
 export flags warnings cache
 
