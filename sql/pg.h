@@ -94,6 +94,21 @@ bool pg_copy(struct ctx *ctx, struct pg *from, const char *copy_to, struct pg *t
 /* COPY … FROM STDIN with bytes of our own making (tests, generated rows). */
 bool pg_copy_text(struct ctx *ctx, struct pg *to, const char *copy_from, const char *bytes, size_t length) MUST_CHECK;
 
+/* COPY … FROM STDIN with bytes that somebody makes. `read` gives what is there, or waits for at most 100 ms and gives nothing; when it
+ * says `ended`, everything was well. It is not called while the target still holds bytes. On failure (its own, or of the target, or a
+ * cancel) the target's COPY is ended, and its transaction fails. */
+struct pg_fed {
+	size_t length;
+	bool ended;
+};
+struct pg_feed {
+	bool (*read)(struct ctx *ctx, void *arg, char *bytes, size_t room, struct pg_fed *fed);
+	void *arg;
+	const char *what; /* for the target's log */
+};
+bool pg_copy_from(struct ctx *ctx, struct pg *to, const char *copy_from, const struct pg_feed *feed,
+    struct pg_copied *copied) MUST_CHECK;
+
 /* LISTEN: true when a notification arrived within timeout_ms; drains them all. */
 bool pg_wait_notify(struct ctx *ctx, struct pg *pg, int64_t timeout_ms, bool *notified) MUST_CHECK;
 

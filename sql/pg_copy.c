@@ -237,3 +237,38 @@ pg_copy_text(struct ctx *ctx, struct pg *to, const char *copy_from, const char *
 		return false;
 	return pump.refused ? abandon(&pump, "stopped before the end") : end_target(&pump, NULL, NULL);
 }
+
+/* From COPY to the feed's end, everything put. */
+static bool
+run_feed(struct pump *pump, const struct pg_feed *feed)
+{
+	while (!pump->ended) {
+		struct pg_fed fed = {0};
+
+		if (ctx_cancelled(pump->ctx) != CANCEL_NONE)
+			return pg_fail_cancelled(pump->ctx, pump->to);
+		if (!feed->read(pump->ctx, feed->arg, pump->piece, PIECE_BYTES, &fed) || !hear_target(pump))
+			return false;
+		pump->length = fed.length;
+		pump->ended = fed.ended;
+		if (!put_piece(pump) || pump->refused)
+			return false;
+	}
+	return true;
+}
+
+bool
+pg_copy_from(struct ctx *ctx, struct pg *to, const char *copy_from, const struct pg_feed *feed,
+    struct pg_copied *copied)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct pump pump = {.ctx = tmp, .to = to, .piece = ctx_alloc(tmp, PIECE_BYTES)};
+
+	*copied = (struct pg_copied){0};
+	if (!pg_enter_copy(tmp, to, copy_from, PGRES_COPY_IN))
+		return false;
+	if (!run_feed(&pump, feed))
+		return abandon(&pump, ctx_printf(tmp, "%s stopped before their end", feed->what));
+	copied->bytes = pump.bytes;
+	return end_target(&pump, NULL, &copied->rows);
+}
