@@ -3,10 +3,12 @@
  * service in start order.
  */
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/http_client.h"
 #include "base/json.h"
+#include "etl/duck/duck.h"
 #include "server/command.h"
 
 static void
@@ -24,6 +26,9 @@ main(int argc, char **argv)
 	struct ctx *ctx;
 	int code;
 
+	/* Not of the table of commands, for only the service starts it. */
+	if (argc == 2 && strcmp(argv[1], DUCK_COMMAND) == 0)
+		return duck_child();
 	prepare_process();
 	ctx = ctx_new("loadstar", 0);
 	code = command_main(ctx, argc, argv);
