@@ -101,6 +101,7 @@ find_deletes(const struct history *h)
 		h->target, h->surrogate, sql_equal(ctx, h->keys, "s", "d")));
 }
 
+/* The keys with new observations; all of the log's when the dimension was lost and made anew: it is a function of the log. */
 static void
 keep_observations(const struct history *h)
 {
@@ -111,8 +112,12 @@ keep_observations(const struct history *h)
 	    ctx_printf(ctx,
 		"CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS\n"
 		"SELECT %s, EXISTS (SELECT FROM %s l WHERE %s) AS loadstar_known\n"
-		"  FROM (SELECT DISTINCT %s FROM loadstar_observations) o",
-		sql_list(ctx, h->keys, "o"), h->log, sql_equal(ctx, h->keys, "l", "o"), sql_list(ctx, h->keys, NULL)));
+		"  FROM (SELECT %s FROM loadstar_observations\n"
+		"         UNION\n"
+		"        SELECT %s FROM %s\n"
+		"         WHERE NOT EXISTS (SELECT FROM %s WHERE %s <> " UNKNOWN_KEY ")) o",
+		sql_list(ctx, h->keys, "o"), h->log, sql_equal(ctx, h->keys, "l", "o"), sql_list(ctx, h->keys, NULL),
+		sql_list(ctx, h->keys, NULL), h->log, h->target, h->surrogate));
 	add(h, "analyze the keys", COUNT_NOTHING, ctx_strdup(ctx, "ANALYZE loadstar_keys"));
 	add(h, "classify the rows", COUNT_ROW,
 	    ctx_printf(ctx,

@@ -13,7 +13,7 @@
 #include "etl/steps.h"
 #include "sql/run_store.h"
 
-enum { REPORT_AGAIN_MS = 500, REVOKE_AGAIN_LIMIT_MS = 30000 };
+enum { REPORT_AGAIN_MS = 500, REVOKE_AGAIN_LIMIT_MS = 5000 };
 
 /* What one attempt came to. */
 struct verdict {

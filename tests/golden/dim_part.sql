@@ -172,7 +172,10 @@ SELECT d."part_id", GREATEST(:snapshot_at, (SELECT max(l.at) FROM loadstar."dim_
 -- publish: collect the keys
 CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS
 SELECT o."part_id", EXISTS (SELECT FROM loadstar."dim_part_log" l WHERE l."part_id" = o."part_id") AS loadstar_known
-  FROM (SELECT DISTINCT "part_id" FROM loadstar_observations) o;
+  FROM (SELECT "part_id" FROM loadstar_observations
+         UNION
+        SELECT "part_id" FROM loadstar."dim_part_log"
+         WHERE NOT EXISTS (SELECT FROM "public"."dim_part" WHERE "part_key" <> -1)) o;
 
 -- publish: analyze the keys
 ANALYZE loadstar_keys;

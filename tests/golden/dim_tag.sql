@@ -154,7 +154,10 @@ SELECT c."shop_id", c."tag_id", c."colour", c."note", c.at, 'U'::"char" AS op, c
 -- publish: collect the keys
 CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS
 SELECT o."shop_id", o."tag_id", EXISTS (SELECT FROM loadstar."dim_tag_log" l WHERE l."shop_id" = o."shop_id" AND l."tag_id" = o."tag_id") AS loadstar_known
-  FROM (SELECT DISTINCT "shop_id", "tag_id" FROM loadstar_observations) o;
+  FROM (SELECT "shop_id", "tag_id" FROM loadstar_observations
+         UNION
+        SELECT "shop_id", "tag_id" FROM loadstar."dim_tag_log"
+         WHERE NOT EXISTS (SELECT FROM "public"."dim_tag" WHERE "tag_key" <> -1)) o;
 
 -- publish: analyze the keys
 ANALYZE loadstar_keys;

@@ -305,8 +305,7 @@ def test_column_dropped_by_hand(make):
 
 
 @LONG
-@pytest.mark.parametrize("table", ["fact_procedures", pytest.param("dim_robots", marks=pytest.mark.xfail(
-    strict=True, reason="a dimension is not made again from its log: members whose observations are known stay away"))])
+@pytest.mark.parametrize("table", ["fact_procedures", "dim_robots"])
 def test_table_dropped_midway(make, table):
     """The steps that miss it fail and name it; a new run makes it again, with everything that belongs in it."""
     service = make()
