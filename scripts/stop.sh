@@ -8,6 +8,9 @@ pid_file=$home/service.pid
 quiet=${1:-}
 say() { [ "$quiet" = --quiet ] || echo "$*"; }
 
+# A process that has ended but whose parent has not looked yet is gone, too.
+lives() { kill -0 "$1" 2>/dev/null && ! grep -qs '^State:.*Z' "/proc/$1/status"; }
+
 # A killed service leaves its PostgreSQL behind. One that holds the lock of the home (make run) keeps it.
 end_orphan() {
 	local data pid
@@ -29,13 +32,13 @@ if [ ! -f "$pid_file" ]; then
 fi
 pid=$(cat "$pid_file")
 # The number may belong to somebody else by now: only a loadstar is ended.
-if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = loadstar ]; then
+if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = loadstar ] && lives "$pid"; then
 	kill -TERM "$pid"
 	for _ in $(seq 1 900); do
-		kill -0 "$pid" 2>/dev/null || break
+		lives "$pid" || break
 		sleep 0.1
 	done
-	if kill -0 "$pid" 2>/dev/null; then
+	if lives "$pid"; then
 		echo "service $pid does not end" >&2
 		exit 1
 	fi

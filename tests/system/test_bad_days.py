@@ -284,10 +284,10 @@ def test_source_column_dropped_below_a_written_query(make):
 def test_column_type_changed_by_hand(make):
     service = make()
     service.load("full")
-    service.sql("warehouse", "ALTER TABLE fact_procedures ALTER console_minutes TYPE bigint")
+    service.sql("warehouse", "ALTER TABLE fact_procedures ALTER asa_class TYPE integer")
     run_id = service.submit("full", mode="all")
-    expect(service, run_id, "ddl_mismatch", "permanent", "console_minutes is bigint, declared integer")
-    service.sql("warehouse", "ALTER TABLE fact_procedures ALTER console_minutes TYPE integer")
+    expect(service, run_id, "ddl_mismatch", "permanent", "asa_class is integer, declared smallint")
+    service.sql("warehouse", "ALTER TABLE fact_procedures ALTER asa_class TYPE smallint")
     mended(service, run_id)
 
 
@@ -297,9 +297,9 @@ def test_column_dropped_by_hand(make):
     service = make()
     service.load("full")
     before = warehouse.content_hash(service, "fact_procedures")
-    service.sql("warehouse", "ALTER TABLE fact_procedures DROP console_minutes")
+    service.sql("warehouse", "ALTER TABLE fact_procedures DROP asa_class")
     service.load("full", mode="all")
-    order = service.sql("warehouse", "SELECT count(*) FROM fact_procedures WHERE console_minutes IS NULL")
+    order = service.sql("warehouse", "SELECT count(*) FROM fact_procedures WHERE asa_class IS NULL")
     assert order == [(0,)] and warehouse.content_hash(service, "fact_procedures")[0] == before[0]
     warehouse.check_invariants(service)
 
