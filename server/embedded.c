@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,9 @@ become(const struct home *home, const char *log_path, char *const *argv)
 	log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (!home_become(home))
 		_exit(127);
+	/* A cluster in the making is of no use without us; a running one is. After the change of user, which clears it. */
+	if (text_ends_with(argv[0], "/initdb"))
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	null_fd = open("/dev/null", O_RDONLY);
 	if (log_fd < 0 || null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(log_fd, 1) < 0 || dup2(log_fd, 2) < 0)
 		_exit(127);
