@@ -209,7 +209,8 @@ def test_cut_at_commit(service, commit):
     proxy, run = with_proxy(service, lambda n: Break(commit=commit, stall=0.3 if commit == "held" else 0) if n % 2 else None)
     print(commit, proxy.breaks, "cuts")
     assert proxy.breaks > 5
-    attempts = [a for s in service.steps(run["id"]) for a in s["attempts"]]
+    # ddl and views have no ledger: their COMMIT is made again, which changes nothing
+    attempts = [a for s in service.steps(run["id"]) if s["kind"] in ("dimension", "fact") for a in s["attempts"]]
     if commit in ("answered", "held"):
         assert all(a["status"] == "succeeded" for a in attempts), "what the server has committed is no failure"
     if commit == "unsent":
