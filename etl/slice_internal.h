@@ -14,6 +14,7 @@ struct loading {
 	const char *from, *to, *load_id;
 	const char *pid, *started; /* of the session that is registered */
 	const char *snapshot_at;   /* the source's time just before the extraction */
+	const char *file_ids;      /* of a slice of files, as an array; NULL: no such slice */
 	json_t *trace;             /* what was done; logged when no lock is held */
 	int64_t since_us;          /* monotonic: start of the phase being traced */
 };
@@ -66,6 +67,12 @@ bool read_under_lock(struct ctx *ctx, struct loading *loading, bool *found) MUST
 /* slice_stage.c, slice_publish.c */
 bool stage_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool publish_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+
+/* slice_rejects.c: loadstar_rejects is made, moved to the quarantine (counted as rejected), and, after a failure that the rows
+ * made, kept as evidence. The last ends the transaction, if there is one, and leaves the failure as it is. */
+bool stage_rejects(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+bool publish_rejects(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+void keep_evidence(struct ctx *ctx, struct loading *loading);
 
 /* slice_statement.c: fills the placeholders, runs, counts, traces. */
 bool fill_statement(struct ctx *ctx, const struct loading *loading, const struct load_statement *statement,

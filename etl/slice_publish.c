@@ -116,8 +116,9 @@ write_slice(struct ctx *ctx, struct loading *loading)
 	struct load_statements statements;
 
 	return generate_publish(ctx, job->spec, job->table, job->claim->scope, &statements) &&
-	       run_statements(ctx, loading, &statements) && check_laws(ctx, &loading->outcome->counts) &&
-	       write_ledger(ctx, loading) && failpoint(ctx, "before_commit");
+	       run_statements(ctx, loading, &statements) && publish_rejects(ctx, loading) &&
+	       check_laws(ctx, &loading->outcome->counts) && write_ledger(ctx, loading) &&
+	       failpoint(ctx, "before_commit");
 }
 
 /* Rule 11. The answer to COMMIT was lost: with the old session gone and the lock in hand, the ledger knows. */
@@ -161,9 +162,13 @@ publish_slice(struct ctx *ctx, struct loading *loading)
 		  find_committed(ctx, loading, &found) &&
 		  (found || (check_right(ctx, loading) && write_slice(ctx, loading)));
 
-	if (!ok || found) {
+	if (!ok) {
+		keep_evidence(ctx, loading);
+		return false;
+	}
+	if (found) {
 		pg_rollback(loading->warehouse);
-		return ok;
+		return true;
 	}
 	if (!commit(ctx, loading))
 		return false;

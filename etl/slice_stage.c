@@ -117,21 +117,28 @@ log_extracted(struct ctx *ctx, struct loading *loading)
 	loading->since_us = clock_monotonic_us();
 }
 
-bool
-stage_slice(struct ctx *ctx, struct loading *loading)
+static bool
+extract(struct ctx *ctx, struct loading *loading)
 {
 	struct load_statements statements;
 	struct pg *source;
 
-	if (!open_source(ctx, loading->job, &source))
-		return false;
-	if (!copy_rows(ctx, loading, source))
+	if (!stage_rejects(ctx, loading) || !open_source(ctx, loading->job, &source) ||
+	    !copy_rows(ctx, loading, source))
 		return false;
 	pg_close(source);
 	log_extracted(ctx, loading);
-	if (!generate_stage_checks(ctx, loading->job->spec, loading->job->table, &statements) ||
-	    !run_statements(ctx, loading, &statements))
+	return generate_stage_checks(ctx, loading->job->spec, loading->job->table, &statements) &&
+	       run_statements(ctx, loading, &statements);
+}
+
+bool
+stage_slice(struct ctx *ctx, struct loading *loading)
+{
+	if (!extract(ctx, loading)) {
+		keep_evidence(ctx, loading);
 		return false;
+	}
 	log_trace(ctx, loading, "staged");
 	return true;
 }

@@ -1,0 +1,8 @@
+-- $1 pipeline, $2 table_name, $3 slice, $4 run_id, $5 step_id, $6 load_id, $7 rejects, $8 reason
+-- What an attempt refused before it failed. The newest attempt's stands for the step.
+WITH older AS (DELETE FROM loadstar.quarantine WHERE run_id = $4::uuid AND step_id = $5::uuid AND state = 'failed')
+INSERT INTO loadstar.quarantine (pipeline, table_name, slice, run_id, step_id, load_id, file_id, file, line, column_name, rule,
+                                 raw_text, row_time, state, reason)
+SELECT $1, $2, $3, $4::uuid, $5::uuid, $6::bigint, r.file_id, r.file, r.line, r.column_name, r.rule, r.raw_text, r.row_time, 'failed', $8
+  FROM jsonb_to_recordset($7::jsonb) AS r(file_id bigint, file text, line bigint, column_name text, rule text, raw_text text,
+                                          row_time timestamptz)
