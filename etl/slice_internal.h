@@ -3,6 +3,7 @@
 #define ETL_SLICE_INTERNAL_H
 
 #include "etl/slice.h"
+#include "etl/warehouse.h"
 #include "sql/pg.h"
 
 /* One execution of a slice. Texts live in its ctx. */
@@ -20,11 +21,6 @@ struct loading {
 };
 
 /* slice_session.c */
-
-/* A statement of sql/warehouse/postgres by its name. */
-const char *warehouse_sql(const char *name);
-bool warehouse_query(struct ctx *ctx, struct pg *pg, const char *name, struct pg_params params,
-    struct pg_rows *rows) MUST_CHECK;
 
 /* application_name of a step's sessions up to the attempt, slash included. */
 char *application_prefix(struct ctx *ctx, const struct step_claim *claim);

@@ -1,10 +1,8 @@
 /* slice_session: sessions of a slice: opened, registered, ended. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bug.h"
 #include "base/clock.h"
-#include "base/embed.h"
 #include "base/fail.h"
 #include "base/text.h"
 #include "etl/slice_internal.h"
@@ -15,28 +13,6 @@ enum {
 	SESSION_POLL_MS = 20,
 	NAME_PART = 12,
 };
-
-static int
-compare_name(const void *name, const void *file)
-{
-	return strcmp(name, ((const struct embedded_file *)file)->name);
-}
-
-const char *
-warehouse_sql(const char *name)
-{
-	const struct embedded_file *file =
-	    bsearch(name, embedded_warehouse, embedded_warehouse_count, sizeof(*embedded_warehouse), compare_name);
-
-	ASSERT(file != NULL);
-	return file->text;
-}
-
-bool
-warehouse_query(struct ctx *ctx, struct pg *pg, const char *name, struct pg_params params, struct pg_rows *rows)
-{
-	return pg_query(ctx, pg, warehouse_sql(name), params, rows);
-}
 
 static const char *
 tail(const char *id)

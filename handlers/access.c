@@ -58,3 +58,12 @@ access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope
 	fail_clear(ctx);
 	return fail(ctx, FAIL_NOT_FOUND, "there is no pipeline of this name");
 }
+
+bool
+access_spec(struct ctx *ctx, struct app *app, const char *pipeline, const struct spec **spec)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct pg *db;
+
+	return pool_take(tmp, app->control, &db) && catalog_find(ctx, app->catalog, db, pipeline, NULL, spec);
+}

@@ -18,4 +18,7 @@ bool access_run(struct ctx *ctx, struct app *app, const struct request *request,
 /* FAIL_NOT_FOUND unless the scope reaches the pipeline. */
 bool access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope, const char *pipeline) MUST_CHECK;
 
+/* The active version of a pipeline. The control session goes back at once. */
+bool access_spec(struct ctx *ctx, struct app *app, const char *pipeline, const struct spec **spec) MUST_CHECK;
+
 #endif

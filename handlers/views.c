@@ -3,23 +3,11 @@
 
 #include "base/fail.h"
 #include "base/text.h"
+#include "etl/warehouse.h"
 #include "handlers/access.h"
 #include "handlers/params.h"
 #include "handlers/routes.h"
 #include "sql/pg.h"
-
-enum { STATEMENT_MOST_MS = 30 * 1000, LOCK_MS = 5 * 1000 };
-
-static const char undefined_table[] = "42P01";
-
-static bool
-find_spec(struct ctx *ctx, struct app *app, const char *pipeline, const struct spec **spec)
-{
-	CTX_SCOPE(tmp, ctx);
-	struct pg *db;
-
-	return pool_take(tmp, app->control, &db) && catalog_find(ctx, app->catalog, db, pipeline, NULL, spec);
-}
 
 static bool
 find_view(struct ctx *ctx, struct app *app, const struct request *request, const struct spec **spec,
@@ -27,26 +15,10 @@ find_view(struct ctx *ctx, struct app *app, const struct request *request, const
 {
 	const char *pipeline = request->path_values[0], *name = request->path_values[1];
 
-	if (!access_pipeline(ctx, request, SCOPE_DATA_READ, pipeline) || !find_spec(ctx, app, pipeline, spec))
+	if (!access_pipeline(ctx, request, SCOPE_DATA_READ, pipeline) || !access_spec(ctx, app, pipeline, spec))
 		return false;
 	*view = spec_find_view(*spec, name);
 	return *view != NULL || fail(ctx, FAIL_NOT_FOUND, "pipeline %s declares no view of this name", pipeline);
-}
-
-static bool
-open_session(struct ctx *ctx, const struct app *app, const struct spec *spec, struct pg **pg)
-{
-	struct pg_options options = {
-	    .what = "warehouse",
-	    .application_name = "loadstar/view",
-	    .lock_timeout_ms = LOCK_MS,
-	    .read_only = true,
-	};
-	struct secret url;
-
-	options.statement_timeout_ms =
-	    spec->timeouts.statement_ms < STATEMENT_MOST_MS ? spec->timeouts.statement_ms : STATEMENT_MOST_MS;
-	return config_connection(ctx, app->config, spec->warehouse, &url) && pg_open(ctx, &url, &options, pg);
 }
 
 /* The one statement is a read-only transaction of its own. */
@@ -57,14 +29,12 @@ ask(struct ctx *ctx, const struct app *app, const struct spec *spec, const char 
 	CTX_SCOPE(tmp, ctx);
 	struct pg *pg;
 
-	if (!open_session(tmp, app, spec, &pg))
+	if (!warehouse_open_reader(tmp, app->config, spec, "view", &pg))
 		return false;
 	if (pg_query(ctx, pg, sql, PG_PARAMS(text_from_i64(ctx, limit)), rows))
 		return true;
-	if (!text_equal(ctx_failure(ctx)->sqlstate, undefined_table))
-		return false;
-	fail_clear(ctx);
-	return fail(ctx, FAIL_NOT_FOUND, "the view is not in the warehouse yet: the next run makes it");
+	return warehouse_has_none_yet(ctx) &&
+	       fail(ctx, FAIL_NOT_FOUND, "the view is not in the warehouse yet: the next run makes it");
 }
 
 /* RFC 4180. NULL is nothing, an empty text is "". */
