@@ -107,7 +107,7 @@ cursor_make(struct ctx *ctx, const int64_t *numbers, size_t count, const char *i
 	text_init(&plain, ctx);
 	for (size_t i = 0; i < count; i++)
 		text_addf(&plain, "%lld|", (long long)numbers[i]);
-	text_add(&plain, id);
+	text_add(&plain, id != NULL ? id : "");
 	return crypto_base64url(ctx, plain.data, plain.length);
 }
 
@@ -131,6 +131,8 @@ cursor_parse(struct ctx *ctx, const char *s, int64_t *numbers, size_t count, con
 			return false;
 		plain = end + 1;
 	}
+	if (id == NULL)
+		return *plain == '\0';
 	*id = plain;
 	return uuid_is_valid(plain);
 }

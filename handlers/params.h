@@ -23,7 +23,7 @@ const char *const *param_list(struct ctx *ctx, const struct request *request, co
 const char *param_one(struct ctx *ctx, const struct request *request, const char *name,
     bool (*is_known)(const char *value));
 
-/* Cursors: numbers and an id, opaque to clients. cursor_read is false when the request has none or a wrong one. */
+/* Cursors: numbers and an id (NULL: none), opaque to clients. cursor_read is false when the request has none or a wrong one. */
 char *cursor_make(struct ctx *ctx, const int64_t *numbers, size_t count, const char *id);
 bool cursor_read(struct ctx *ctx, const struct request *request, int64_t *numbers, size_t count, const char **id);
 

@@ -163,3 +163,27 @@ client_print_json(struct ctx *ctx, const json_t *value)
 {
 	(void)printf("%s\n", json_text_indented(ctx, value));
 }
+
+bool
+client_get_items(struct ctx *ctx, struct client *client, const char *path, const char *filters, int64_t limit,
+    json_t *items)
+{
+	const char *cursor = NULL;
+
+	while ((int64_t)json_array_size(items) < limit) {
+		int64_t left = limit - (int64_t)json_array_size(items);
+		char *page_path = ctx_printf(ctx, "%s?limit=%lld%s%s%s", path, (long long)(left < 1000 ? left : 1000),
+		    filters, cursor != NULL ? "&cursor=" : "", cursor != NULL ? cursor : "");
+		json_t *page, *item;
+		size_t i;
+
+		if (!client_get(ctx, client, page_path, &page))
+			return false;
+		json_array_foreach(json_object_get(page, "items"), i, item)
+			json_add(items, item);
+		cursor = json_string_or(page, "next_cursor", NULL);
+		if (cursor == NULL)
+			break;
+	}
+	return true;
+}

@@ -29,6 +29,10 @@ bool client_get(struct ctx *ctx, struct client *client, const char *path, json_t
 bool client_post(struct ctx *ctx, struct client *client, const char *path, const json_t *body,
     json_t **answer) MUST_CHECK;
 
+/* A list; follows next_cursor until `limit` items came. filters: "&name=value…" or "". */
+bool client_get_items(struct ctx *ctx, struct client *client, const char *path, const char *filters, int64_t limit,
+    json_t *items) MUST_CHECK;
+
 /* GET /v1/runs/{id} that waits up to 30 s for another etag; *etag "" at first, changed on return. */
 bool client_wait_run(struct ctx *ctx, struct client *client, const char *run_id, char etag[64],
     json_t **run) MUST_CHECK;

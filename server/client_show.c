@@ -24,30 +24,6 @@ print_run_row(const json_t *run)
 	    json_string_or(run, "created_at", ""));
 }
 
-/* A list; follows next_cursor until `limit` items came. filters: "&name=value…" or "". */
-static bool
-get_items(struct ctx *ctx, struct client *client, const char *path, const char *filters, int64_t limit, json_t *items)
-{
-	const char *cursor = NULL;
-
-	while ((int64_t)json_array_size(items) < limit) {
-		int64_t left = limit - (int64_t)json_array_size(items);
-		char *page_path = ctx_printf(ctx, "%s?limit=%lld%s%s%s", path, (long long)(left < 1000 ? left : 1000),
-		    filters, cursor != NULL ? "&cursor=" : "", cursor != NULL ? cursor : "");
-		json_t *page, *item;
-		size_t i;
-
-		if (!client_get(ctx, client, page_path, &page))
-			return false;
-		json_array_foreach(json_object_get(page, "items"), i, item)
-			json_add(items, item);
-		cursor = json_string_or(page, "next_cursor", NULL);
-		if (cursor == NULL)
-			break;
-	}
-	return true;
-}
-
 /* name=value, as run takes it, for ?label=name:value. */
 static const char *
 label_filter(struct ctx *ctx, const char *label)
@@ -87,7 +63,7 @@ command_runs(struct ctx *ctx, struct config *config, int argc, char **argv)
 	client_add_filter(&filters, "since", since);
 	client_add_filter(&filters, "until", until);
 	client_add_filter(&filters, "requested_by", requested_by);
-	if (!get_items(ctx, &client, "/v1/runs", filters.data, limit, items))
+	if (!client_get_items(ctx, &client, "/v1/runs", filters.data, limit, items))
 		return command_fail(ctx);
 	if (json) {
 		client_print_json(ctx, items);
@@ -119,7 +95,7 @@ show_all(struct ctx *ctx, struct client *client)
 	json_t *pipelines = json_new_array(ctx), *last = json_new_array(ctx), *pipeline;
 	size_t i;
 
-	if (!get_items(ctx, client, "/v1/pipelines", "", 1000, pipelines))
+	if (!client_get_items(ctx, client, "/v1/pipelines", "", 1000, pipelines))
 		return command_fail(ctx);
 	if (!client->json)
 		(void)printf(runs_header, "LAST RUN", "PIPELINE", "TYPE", "MODE", "STATUS", "STEPS", "CREATED");
@@ -195,7 +171,8 @@ command_steps(struct ctx *ctx, struct config *config, int argc, char **argv)
 	text_init(&filters, ctx);
 	client_add_filter(&filters, "status", status);
 	client_add_filter(&filters, "table", table);
-	if (!get_items(ctx, &client, ctx_printf(ctx, "/v1/runs/%s/steps", argv[0]), filters.data, INT64_MAX, items))
+	if (!client_get_items(ctx, &client, ctx_printf(ctx, "/v1/runs/%s/steps", argv[0]), filters.data, INT64_MAX,
+		items))
 		return command_fail(ctx);
 	if (json) {
 		client_print_json(ctx, items);
@@ -218,7 +195,7 @@ command_pipelines(struct ctx *ctx, struct config *config, int argc, char **argv)
 	size_t i;
 
 	if (!options_parse(ctx, "pipelines", options, &argc, argv, 0, 0) || !client_open(ctx, config, json, &client) ||
-	    !get_items(ctx, &client, "/v1/pipelines", "", 1000, items))
+	    !client_get_items(ctx, &client, "/v1/pipelines", "", 1000, items))
 		return command_fail(ctx);
 	if (json) {
 		client_print_json(ctx, items);

@@ -13,6 +13,7 @@ COMMAND(status);
 COMMAND(runs);
 COMMAND(steps);
 COMMAND(logs);
+COMMAND(rejects);
 COMMAND(cancel);
 COMMAND(retry);
 COMMAND(pipelines);
