@@ -37,7 +37,7 @@ ddl_index(struct ctx *ctx, const struct spec *spec, const struct spec_table *tab
 
 /* New columns of a table that exists already. A lookup's column starts at the unknown member. */
 static void
-add_columns(struct ctx *ctx, const struct spec_table *table, const char *target, bool lookups,
+add_columns(struct ctx *ctx, const struct spec_table *table, const char *target, bool bookkeeping,
     struct load_statements *out)
 {
 	struct text names, adds;
@@ -51,12 +51,16 @@ add_columns(struct ctx *ctx, const struct spec_table *table, const char *target,
 		text_addf(&adds, "%s\n        ADD COLUMN IF NOT EXISTS %s %s", i == 0 ? "" : ",",
 		    pg_identifier(ctx, column->name), spec_type_name(ctx, &column->type));
 	}
-	for (size_t i = 0; lookups && i < table->lookup_count; i++) {
+	for (size_t i = 0; bookkeeping && i < table->lookup_count; i++) {
 		const char *column = table->lookups[i].column;
 
 		text_addf(&names, ", %s", pg_literal(ctx, column));
 		text_addf(&adds, ",\n        ADD COLUMN IF NOT EXISTS %s bigint NOT NULL DEFAULT " UNKNOWN_KEY,
 		    pg_identifier(ctx, column));
+	}
+	if (bookkeeping && table->kind == TABLE_DIMENSION) {
+		text_add(&names, ", 'is_inferred'");
+		text_add(&adds, ",\n        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false");
 	}
 	statement_add(ctx, out, "add new columns",
 	    ctx_printf(ctx,

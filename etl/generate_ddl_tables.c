@@ -60,7 +60,7 @@ create_log(struct ctx *ctx, const struct spec_table *table, struct load_statemen
 		"CREATE TABLE IF NOT EXISTS loadstar.%s (\n%s,\n"
 		"    at timestamptz NOT NULL,\n"
 		"    sequence bigint,\n"
-		"    op \"char\" NOT NULL, -- U: seen so; R: seen again after a D, as of the snapshot; D: not seen any more\n"
+		"    op \"char\" NOT NULL, -- U: seen so; R: seen again after a D, as of the snapshot; D: not seen any more; I: inferred\n"
 		"    load_id bigint NOT NULL,\n"
 		"    row_number bigint NOT NULL\n)",
 		name, ddl_columns(ctx, table, false)));
@@ -87,6 +87,7 @@ generate_ddl_dimension(struct ctx *ctx, const struct spec *spec, const struct sp
 		"    effective_from timestamptz NOT NULL,\n"
 		"    effective_to timestamptz NOT NULL,\n"
 		"    is_current boolean NOT NULL,\n"
+		"    is_inferred boolean NOT NULL DEFAULT false, -- made by a fact; the source has not said more of it yet\n"
 		"    row_hash text, -- md5 of the tracked columns as a record's text\n"
 		"    load_id bigint NOT NULL,\n"
 		"    loaded_at timestamptz NOT NULL,\n"

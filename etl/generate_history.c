@@ -10,6 +10,7 @@
  *    every version; valid_from has, in each version, that of its last observation.
  *  - The current version therefore equals its key's last observation, so a staged row that equals it is nothing new. Only
  *    the others are looked up in the log.
+ *  - A member that a fact inferred is an observation without values, before all time, that counts until there is another one.
  *  - deletes: close. The source is a whole snapshot: a current key that is missing in it gets a D at the time of the
  *    snapshot; a key that is there although its last observation is a later D gets an R (seen again) at the time of the snapshot.
  *
@@ -55,8 +56,9 @@ find_observations(const struct history *h)
 		"CREATE TEMP TABLE loadstar_changed ON COMMIT DROP AS\n"
 		"SELECT %s, %s AS at, s.stage_row\n"
 		"  FROM loadstar_stage s\n"
-		" WHERE NOT EXISTS (SELECT FROM %s d WHERE d.is_current AND d.%s <> " UNKNOWN_KEY " AND %s\n"
-		"                      AND NOT %s)",
+		" WHERE NOT EXISTS (SELECT FROM %s d WHERE d.is_current AND NOT d.is_inferred AND d.%s <> " UNKNOWN_KEY
+		"\n"
+		"                      AND %s AND NOT %s)",
 		sql_list(ctx, h->columns, "s"), at, h->target, h->surrogate, sql_equal(ctx, h->keys, "d", "s"),
 		h->values.count == 0 ? "false" : ctx_printf(ctx, "(%s)", sql_distinct(ctx, h->values, "d", "s"))));
 	add(h, "find new observations", COUNT_NOTHING,
@@ -64,7 +66,7 @@ find_observations(const struct history *h)
 		"CREATE TEMP TABLE loadstar_observations ON COMMIT DROP AS\n"
 		"SELECT %s, c.at, 'U'::\"char\" AS op, c.stage_row\n"
 		"  FROM loadstar_changed c\n"
-		"  LEFT JOIN LATERAL (SELECT l.* FROM %s l WHERE %s AND l.at = c.at\n"
+		"  LEFT JOIN LATERAL (SELECT l.* FROM %s l WHERE %s AND l.at = c.at AND l.op <> 'I'\n"
 		"                      ORDER BY %s LIMIT 1) seen ON true\n"
 		" WHERE seen.op IS NULL OR seen.op = 'D' OR %s",
 		sql_list(ctx, h->columns, "c"), h->log, sql_equal(ctx, h->keys, "l", "c"), newest_first(ctx, "l"),
@@ -83,7 +85,7 @@ find_deletes(const struct history *h)
 		"INSERT INTO loadstar_observations (%s, at, op, stage_row)\n"
 		"SELECT %s, GREATEST(:snapshot_at, last.at), 'R', c.stage_row\n"
 		"  FROM loadstar_changed c\n"
-		" CROSS JOIN LATERAL (SELECT l.* FROM %s l WHERE %s\n"
+		" CROSS JOIN LATERAL (SELECT l.* FROM %s l WHERE %s AND l.op <> 'I'\n"
 		"                      ORDER BY l.at DESC, %s LIMIT 1) last\n"
 		" WHERE last.at > c.at AND (last.op = 'D' OR last.op = 'R' AND %s)\n"
 		"   AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE %s AND %s > c.at)",
@@ -95,7 +97,7 @@ find_deletes(const struct history *h)
 		"INSERT INTO loadstar_observations (%s, at, op)\n"
 		"SELECT %s, GREATEST(:snapshot_at, (SELECT max(l.at) FROM %s l WHERE %s)), 'D'\n"
 		"  FROM %s d\n"
-		" WHERE d.is_current AND d.%s <> " UNKNOWN_KEY "\n"
+		" WHERE d.is_current AND NOT d.is_inferred AND d.%s <> " UNKNOWN_KEY "\n"
 		"   AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE %s)",
 		sql_list(ctx, h->keys, NULL), sql_list(ctx, h->keys, "d"), h->log, sql_equal(ctx, h->keys, "l", "d"),
 		h->target, h->surrogate, sql_equal(ctx, h->keys, "s", "d")));
@@ -115,7 +117,7 @@ keep_observations(const struct history *h)
 		"  FROM (SELECT %s FROM loadstar_observations\n"
 		"         UNION\n"
 		"        SELECT %s FROM %s\n"
-		"         WHERE NOT EXISTS (SELECT FROM %s WHERE %s <> " UNKNOWN_KEY ")) o",
+		"         WHERE NOT EXISTS (SELECT FROM %s WHERE NOT is_inferred AND %s <> " UNKNOWN_KEY ")) o",
 		sql_list(ctx, h->keys, "o"), h->log, sql_equal(ctx, h->keys, "l", "o"), sql_list(ctx, h->keys, NULL),
 		sql_list(ctx, h->keys, NULL), h->log, h->target, h->surrogate));
 	add(h, "analyze the keys", COUNT_NOTHING, ctx_strdup(ctx, "ANALYZE loadstar_keys"));
@@ -190,29 +192,48 @@ make_versions(const struct history *h)
 		"WITH winners AS (\n"
 		"    SELECT DISTINCT ON (%s, l.at) l.*\n"
 		"      FROM %s l JOIN loadstar_keys k ON %s\n"
+		"     WHERE l.op <> 'I' OR NOT EXISTS (SELECT FROM %s o WHERE %s AND o.op <> 'I')\n"
 		"     ORDER BY %s, l.at, %s),\n"
 		"marked AS (\n"
 		"    SELECT w.*, CASE WHEN w.op = 'D' THEN COALESCE(lag(w.op) OVER line <> 'D', false)\n"
 		"                     ELSE COALESCE(lag(w.op) OVER line = 'D', true)\n"
-		"                          OR %s END AS starts\n"
+		"                          OR %s END AS loadstar_starts\n"
 		"      FROM winners w WINDOW line AS (PARTITION BY %s ORDER BY w.at)),\n"
 		"spans AS (\n"
 		"    SELECT %s, m.at, m.op,\n"
-		"           count(*) FILTER (WHERE m.starts) OVER (PARTITION BY %s ORDER BY m.at) AS span\n"
+		"           count(*) FILTER (WHERE m.loadstar_starts) OVER (PARTITION BY %s ORDER BY m.at) AS loadstar_span\n"
 		"      FROM marked m WINDOW newest AS (PARTITION BY %s ORDER BY m.op = 'D', m.at DESC)),\n"
 		"folded AS (\n"
-		"    SELECT DISTINCT ON (%s, span) %s, op, min(at) OVER (PARTITION BY %s, span) AS effective_from\n"
-		"      FROM spans ORDER BY %s, span, at DESC),\n"
+		"    SELECT DISTINCT ON (%s, loadstar_span) %s, op, min(at) OVER (PARTITION BY %s, loadstar_span) AS effective_from\n"
+		"      FROM spans ORDER BY %s, loadstar_span, at DESC),\n"
 		"bounded AS (\n"
-		"    SELECT *, lead(effective_from) OVER (PARTITION BY %s ORDER BY effective_from) AS ends FROM folded)\n"
-		"SELECT %s, effective_from, COALESCE(ends, " OPEN_END ") AS effective_to, ends IS NULL AS is_current,\n"
-		"       md5(ROW(%s)::text) AS row_hash\n"
+		"    SELECT *, lead(effective_from) OVER (PARTITION BY %s ORDER BY effective_from) AS loadstar_ends FROM folded)\n"
+		"SELECT %s, effective_from, COALESCE(loadstar_ends, " OPEN_END ") AS effective_to,\n"
+		"       loadstar_ends IS NULL AS is_current, op = 'I' AS is_inferred,\n"
+		"       CASE WHEN op <> 'I' THEN md5(ROW(%s)::text) END AS row_hash\n"
 		"  FROM bounded WHERE op <> 'D'",
-		sql_list(ctx, h->keys, "l"), h->log, sql_equal(ctx, h->keys, "l", "k"), sql_list(ctx, h->keys, "l"),
-		newest_first(ctx, "l"), differs_from_previous(h), sql_list(ctx, h->keys, "w"), version_columns(h),
-		sql_list(ctx, h->keys, "m"), sql_list(ctx, h->keys, "m"), keys, columns, keys, keys, keys, columns,
+		sql_list(ctx, h->keys, "l"), h->log, sql_equal(ctx, h->keys, "l", "k"), h->log,
+		sql_equal(ctx, h->keys, "o", "l"), sql_list(ctx, h->keys, "l"), newest_first(ctx, "l"),
+		differs_from_previous(h), sql_list(ctx, h->keys, "w"), version_columns(h), sql_list(ctx, h->keys, "m"),
+		sql_list(ctx, h->keys, "m"), keys, columns, keys, keys, keys, columns,
 		sql_list(ctx, h->tracked, NULL)));
 	add(h, "analyze versions", COUNT_NOTHING, ctx_strdup(ctx, "ANALYZE loadstar_versions"));
+}
+
+/* A member that a fact made becomes the first version of what was observed since, and keeps its surrogate key by that. */
+static void
+complete_inferred(const struct history *h)
+{
+	struct ctx *ctx = h->ctx;
+	char *keys = sql_list(ctx, h->keys, NULL);
+
+	add(h, "complete inferred members", COUNT_NOTHING,
+	    ctx_printf(ctx,
+		"UPDATE %s d SET effective_from = v.loadstar_first\n"
+		"  FROM (SELECT %s, min(effective_from) AS loadstar_first\n"
+		"          FROM loadstar_versions WHERE NOT is_inferred GROUP BY %s) v\n"
+		" WHERE d.is_inferred AND %s",
+		h->target, keys, keys, sql_equal(ctx, h->keys, "d", "v")));
 }
 
 static void
@@ -238,8 +259,8 @@ static void
 update_changed(const struct history *h)
 {
 	struct ctx *ctx = h->ctx;
-	static const char *bookkeeping[] = {"effective_to", "is_current", "row_hash"};
-	struct names compared = names_join(ctx, h->values, (struct names){.items = bookkeeping, .count = 3});
+	static const char *bookkeeping[] = {"effective_to", "is_current", "is_inferred", "row_hash"};
+	struct names compared = names_join(ctx, h->values, (struct names){.items = bookkeeping, .count = 4});
 	char *same = ctx_printf(ctx, "%s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY,
 	    sql_equal(ctx, h->keys, "d", "v"), h->surrogate);
 
@@ -269,9 +290,9 @@ insert_new(const struct history *h)
 		"    DELETE FROM %s q USING loadstar_versions v\n"
 		"     WHERE %s AND q.effective_from = v.effective_from RETURNING q.*),\n"
 		"opened AS (\n"
-		"    INSERT INTO %s (%s, %s, effective_from, effective_to, is_current, row_hash, load_id, loaded_at)\n"
+		"    INSERT INTO %s (%s, %s, effective_from, effective_to, is_current, is_inferred, row_hash, load_id, loaded_at)\n"
 		"    SELECT COALESCE(q.%s, %s),\n"
-		"           %s, v.effective_from, v.effective_to, v.is_current, v.row_hash, :load_id, now()\n"
+		"           %s, v.effective_from, v.effective_to, v.is_current, v.is_inferred, v.row_hash, :load_id, now()\n"
 		"      FROM loadstar_versions v LEFT JOIN back q ON %s AND q.effective_from = v.effective_from\n"
 		"     WHERE NOT EXISTS (SELECT FROM %s d WHERE %s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY
 		")\n"
@@ -310,6 +331,7 @@ generate_publish_history(struct ctx *ctx, const struct spec *spec, const struct 
 		find_deletes(&h);
 	keep_observations(&h);
 	make_versions(&h);
+	complete_inferred(&h);
 	delete_vanished(&h);
 	update_changed(&h);
 	insert_new(&h);

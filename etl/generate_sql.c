@@ -233,5 +233,7 @@ sql_observed_at(struct ctx *ctx, const struct spec_table *table, const char *ali
 bool
 table_retires(const struct spec_table *table)
 {
-	return table->surrogate != NULL && (table->kind == TABLE_FACT || table->scd == 2);
+	if (table->kind == TABLE_DIMENSION)
+		return table->scd == 2 || table->dimension_write == DIMENSION_REPLACE;
+	return table->surrogate != NULL && table->key_count > 0;
 }

@@ -77,6 +77,8 @@ struct spec_lookup {
 
 enum table_kind { TABLE_DIMENSION, TABLE_FACT };
 enum write_mode { WRITE_REPLACE_RANGE, WRITE_APPEND, WRITE_UPSERT, WRITE_REPLACE_ALL };
+/* Of a dimension: rows come in and change; the same, and rows that are not in the source go; rows only come in. */
+enum dimension_write { DIMENSION_MERGE, DIMENSION_REPLACE, DIMENSION_APPEND };
 enum delete_mode { DELETES_IGNORE, DELETES_CLOSE };
 
 struct spec_source {
@@ -103,7 +105,8 @@ struct spec_table {
 	const char **keys; /* key of a dimension, grain of a fact; columns marked key */
 	size_t key_count;
 	/* dimensions */
-	int scd;                /* 1 or 2 */
+	int scd;                /* 0: as first seen; 1: as last seen; 2: every version */
+	enum dimension_write dimension_write;
 	const char *valid_from; /* column; the observation's time */
 	enum delete_mode deletes;
 	/* facts */

@@ -11,6 +11,7 @@ static const char *const reserved_columns[] = {
     "effective_from",
     "effective_to",
     "is_current",
+    "is_inferred",
     "row_hash",
     "stage_row",
     "ctid",
@@ -20,6 +21,18 @@ static const char *const reserved_columns[] = {
     "cmax",
     "tableoid",
 };
+
+/* What a dimension's observation log has beside the declared columns. */
+static const char *const log_columns[] = {"at", "sequence", "op", "row_number"};
+
+static bool
+is_of_log(const char *name)
+{
+	for (size_t i = 0; i < sizeof(log_columns) / sizeof(*log_columns); i++)
+		if (strcmp(name, log_columns[i]) == 0)
+			return true;
+	return false;
+}
 
 static bool
 is_reserved(const char *name)
@@ -84,6 +97,10 @@ check_columns(struct parse *parse, const struct spec_table *table)
 		else if (is_reserved(column->name))
 			(void)finding(&parse->findings, &column->place,
 			    "the name '%s' is reserved; rename it in the query", column->name);
+		else if (table->kind == TABLE_DIMENSION && table->scd == 2 && is_of_log(column->name))
+			(void)finding(&parse->findings, &column->place,
+			    "the name '%s' is the observation log's in a dimension with scd 2; rename it in the query",
+			    column->name);
 		else if (text_equal(column->name, table->surrogate))
 			(void)finding(&parse->findings, &column->place, "'%s' is the surrogate key already",
 			    column->name);
@@ -148,6 +165,24 @@ check_track(struct parse *parse, struct spec_table *table, const struct node *hi
 	}
 }
 
+/* write: append and scd 0 are two names of one thing. */
+static void
+check_dimension_write(struct parse *parse, struct spec_table *table, const struct node *map)
+{
+	const struct node *write = node_get(map, "write"), *scd = node_get(node_get(map, "history"), "scd");
+
+	if (table->dimension_write == DIMENSION_APPEND && scd != NULL && table->scd != 0)
+		(void)finding(&parse->findings, &write->place, "'write: append' is scd 0; 'history' says scd %d",
+		    table->scd);
+	if (table->dimension_write == DIMENSION_REPLACE && table->scd != 1)
+		(void)finding(&parse->findings, &write->place, "'write: replace' needs scd 1%s",
+		    table->scd == 2 ? "; with scd 2 'deletes: close' ends what is gone" : "");
+	if (table->dimension_write == DIMENSION_APPEND)
+		table->scd = 0;
+	else if (table->scd == 0)
+		table->dimension_write = DIMENSION_APPEND;
+}
+
 static void
 check_dimension(struct parse *parse, struct spec_table *table, const struct node *map)
 {
@@ -155,6 +190,7 @@ check_dimension(struct parse *parse, struct spec_table *table, const struct node
 
 	check_time_column(parse, table, history, "valid_from");
 	check_track(parse, table, history);
+	check_dimension_write(parse, table, map);
 	if (table->deletes == DELETES_CLOSE && table->scd != 2)
 		(void)finding(&parse->findings, &deletes->place,
 		    "'deletes: close' needs scd 2: without versions there is none to close");

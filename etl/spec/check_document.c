@@ -51,10 +51,12 @@ visit_param(struct query_check *check, const struct spec_place *place, size_t i)
 	const struct spec_table *table = check->table;
 
 	check->params_used[i] = true;
-	if (table->kind == TABLE_FACT || table->deletes == DELETES_CLOSE)
+	if (table->kind == TABLE_FACT || table->deletes == DELETES_CLOSE || table->dimension_write == DIMENSION_REPLACE)
 		return finding(&check->parse->findings, place,
 		    "':%s' is not available yet where rows that are not read are taken away (%s)", param->name,
-		    table->kind == TABLE_FACT ? "write: replace_range" : "deletes: close");
+		    table->kind == TABLE_FACT         ? "write: replace_range"
+		    : table->deletes == DELETES_CLOSE ? "deletes: close"
+						      : "write: replace");
 	if (param->column != NULL && table->column_count > 0 && spec_find_column(table, param->column) == NULL)
 		return finding(&check->parse->findings, place,
 		    "':%s' narrows the column '%s', which '%s' does not have", param->name, param->column, table->name);

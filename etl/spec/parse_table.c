@@ -55,7 +55,7 @@ read_history(struct parse *parse, struct spec_table *table, const struct node *m
 		return;
 	(void)read_section(parse, IN(HISTORY), map, table);
 	if (node_text(map, "scd") != NULL && text_to_i64(node_text(map, "scd"), &scd))
-		table->scd = scd == 2 ? 2 : 1;
+		table->scd = scd >= 0 && scd <= 2 ? (int)scd : 1;
 }
 
 /* "-P25M": as a span back from today. */

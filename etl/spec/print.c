@@ -4,6 +4,7 @@
 
 static const char *const kind_names[] = {"dimension", "fact"};
 static const char *const write_names[] = {"replace_range", "append", "upsert", "replace_all"};
+static const char *const dimension_write_names[] = {"merge", "replace", "append"};
 static const char *const missing_names[] = {"unknown", "fail", "infer", "quarantine"};
 
 static json_t *
@@ -109,10 +110,12 @@ table_to_json(struct ctx *ctx, const struct spec_table *table)
 	json_put(object, table->kind == TABLE_FACT ? "grain" : "key",
 	    names_to_json(ctx, table->keys, table->key_count));
 	json_put(object, "columns", columns);
-	if (table->kind == TABLE_DIMENSION)
+	if (table->kind == TABLE_DIMENSION) {
+		json_put_string(ctx, object, "write", dimension_write_names[table->dimension_write]);
 		json_put(object, "history", history_to_json(ctx, table));
-	else
+	} else {
 		put_fact(ctx, object, table);
+	}
 	json_put(object, "lookups", lookups);
 	json_put_string(ctx, object, "on_error", table->fail_run ? "fail" : "continue");
 	json_put_int(object, "wave", table->wave);

@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS "public"."dim_kind" (
     effective_from timestamptz NOT NULL,
     effective_to timestamptz NOT NULL,
     is_current boolean NOT NULL,
+    is_inferred boolean NOT NULL DEFAULT false, -- made by a fact; the source has not said more of it yet
     row_hash text, -- md5 of the tracked columns as a record's text
     load_id bigint NOT NULL,
     loaded_at timestamptz NOT NULL,
@@ -31,12 +32,13 @@ VALUES (-1, -1, '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, 0, now(
 ON CONFLICT ("kind_key") DO NOTHING;
 
 -- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['kind_id', 'label']) AS declared(name)
+DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['kind_id', 'label', 'is_inferred']) AS declared(name)
         WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_kind"'::regclass
             AND a.attname = declared.name AND NOT a.attisdropped)) THEN
     ALTER TABLE "public"."dim_kind"
         ADD COLUMN IF NOT EXISTS "kind_id" integer,
-        ADD COLUMN IF NOT EXISTS "label" text;
+        ADD COLUMN IF NOT EXISTS "label" text,
+        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
 END IF; END $ddl$;
 
 -- ddl: compare column types
@@ -102,10 +104,10 @@ SELECT s."kind_id" FROM loadstar_stage s WHERE NOT EXISTS (SELECT FROM "public".
 ANALYZE loadstar_keys;
 
 -- publish: update changed rows
-UPDATE "public"."dim_kind" d SET "label" = s."label", row_hash = md5(ROW(s."label")::text), load_id = :load_id, loaded_at = now()
+UPDATE "public"."dim_kind" d SET "label" = s."label", is_inferred = false, row_hash = md5(ROW(s."label")::text), load_id = :load_id, loaded_at = now()
   FROM loadstar_stage s
  WHERE d."kind_id" = s."kind_id" AND d."kind_key" <> -1
-   AND ROW(d."label") IS DISTINCT FROM ROW(s."label");
+   AND (d.is_inferred OR ROW(d."label") IS DISTINCT FROM ROW(s."label"));
 
 -- publish: insert new rows
 WITH opened AS (

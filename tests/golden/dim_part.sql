@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS "public"."dim_part" (
     effective_from timestamptz NOT NULL,
     effective_to timestamptz NOT NULL,
     is_current boolean NOT NULL,
+    is_inferred boolean NOT NULL DEFAULT false, -- made by a fact; the source has not said more of it yet
     row_hash text, -- md5 of the tracked columns as a record's text
     load_id bigint NOT NULL,
     loaded_at timestamptz NOT NULL,
@@ -40,7 +41,7 @@ CREATE TABLE IF NOT EXISTS loadstar."dim_part_log" (
     "since" timestamp with time zone,
     at timestamptz NOT NULL,
     sequence bigint,
-    op "char" NOT NULL, -- U: seen so; R: seen again after a D, as of the snapshot; D: not seen any more
+    op "char" NOT NULL, -- U: seen so; R: seen again after a D, as of the snapshot; D: not seen any more; I: inferred
     load_id bigint NOT NULL,
     row_number bigint NOT NULL
 );
@@ -51,14 +52,15 @@ DO $ddl$ BEGIN IF to_regclass('loadstar."dim_part_log_order"') IS NULL THEN
 END IF; END $ddl$;
 
 -- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['part_id', 'name', 'price', 'since']) AS declared(name)
+DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['part_id', 'name', 'price', 'since', 'is_inferred']) AS declared(name)
         WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_part"'::regclass
             AND a.attname = declared.name AND NOT a.attisdropped)) THEN
     ALTER TABLE "public"."dim_part"
         ADD COLUMN IF NOT EXISTS "part_id" text,
         ADD COLUMN IF NOT EXISTS "name" text,
         ADD COLUMN IF NOT EXISTS "price" numeric(10,2),
-        ADD COLUMN IF NOT EXISTS "since" timestamp with time zone;
+        ADD COLUMN IF NOT EXISTS "since" timestamp with time zone,
+        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
 END IF; END $ddl$;
 
 -- ddl: add new columns
@@ -142,14 +144,14 @@ SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
 CREATE TEMP TABLE loadstar_changed ON COMMIT DROP AS
 SELECT s."part_id", s."name", s."price", s."since", s."since"::timestamptz AS at, s.stage_row
   FROM loadstar_stage s
- WHERE NOT EXISTS (SELECT FROM "public"."dim_part" d WHERE d.is_current AND d."part_key" <> -1 AND d."part_id" = s."part_id"
-                      AND NOT (ROW(d."name", d."price", d."since") IS DISTINCT FROM ROW(s."name", s."price", s."since")));
+ WHERE NOT EXISTS (SELECT FROM "public"."dim_part" d WHERE d.is_current AND NOT d.is_inferred AND d."part_key" <> -1
+                      AND d."part_id" = s."part_id" AND NOT (ROW(d."name", d."price", d."since") IS DISTINCT FROM ROW(s."name", s."price", s."since")));
 
 -- publish: find new observations
 CREATE TEMP TABLE loadstar_observations ON COMMIT DROP AS
 SELECT c."part_id", c."name", c."price", c."since", c.at, 'U'::"char" AS op, c.stage_row
   FROM loadstar_changed c
-  LEFT JOIN LATERAL (SELECT l.* FROM loadstar."dim_part_log" l WHERE l."part_id" = c."part_id" AND l.at = c.at
+  LEFT JOIN LATERAL (SELECT l.* FROM loadstar."dim_part_log" l WHERE l."part_id" = c."part_id" AND l.at = c.at AND l.op <> 'I'
                       ORDER BY l.sequence DESC NULLS LAST, l.load_id DESC, l.row_number DESC LIMIT 1) seen ON true
  WHERE seen.op IS NULL OR seen.op = 'D' OR ROW(c."name", c."price", c."since") IS DISTINCT FROM ROW(seen."name", seen."price", seen."since");
 
@@ -157,7 +159,7 @@ SELECT c."part_id", c."name", c."price", c."since", c.at, 'U'::"char" AS op, c.s
 INSERT INTO loadstar_observations ("part_id", "name", "price", "since", at, op, stage_row)
 SELECT c."part_id", c."name", c."price", c."since", GREATEST(:snapshot_at, last.at), 'R', c.stage_row
   FROM loadstar_changed c
- CROSS JOIN LATERAL (SELECT l.* FROM loadstar."dim_part_log" l WHERE l."part_id" = c."part_id"
+ CROSS JOIN LATERAL (SELECT l.* FROM loadstar."dim_part_log" l WHERE l."part_id" = c."part_id" AND l.op <> 'I'
                       ORDER BY l.at DESC, l.sequence DESC NULLS LAST, l.load_id DESC, l.row_number DESC LIMIT 1) last
  WHERE last.at > c.at AND (last.op = 'D' OR last.op = 'R' AND ROW(c."name", c."price", c."since") IS DISTINCT FROM ROW(last."name", last."price", last."since"))
    AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE s."part_id" = c."part_id" AND s."since"::timestamptz > c.at);
@@ -166,7 +168,7 @@ SELECT c."part_id", c."name", c."price", c."since", GREATEST(:snapshot_at, last.
 INSERT INTO loadstar_observations ("part_id", at, op)
 SELECT d."part_id", GREATEST(:snapshot_at, (SELECT max(l.at) FROM loadstar."dim_part_log" l WHERE l."part_id" = d."part_id")), 'D'
   FROM "public"."dim_part" d
- WHERE d.is_current AND d."part_key" <> -1
+ WHERE d.is_current AND NOT d.is_inferred AND d."part_key" <> -1
    AND NOT EXISTS (SELECT FROM loadstar_stage s WHERE s."part_id" = d."part_id");
 
 -- publish: collect the keys
@@ -175,7 +177,7 @@ SELECT o."part_id", EXISTS (SELECT FROM loadstar."dim_part_log" l WHERE l."part_
   FROM (SELECT "part_id" FROM loadstar_observations
          UNION
         SELECT "part_id" FROM loadstar."dim_part_log"
-         WHERE NOT EXISTS (SELECT FROM "public"."dim_part" WHERE "part_key" <> -1)) o;
+         WHERE NOT EXISTS (SELECT FROM "public"."dim_part" WHERE NOT is_inferred AND "part_key" <> -1)) o;
 
 -- publish: analyze the keys
 ANALYZE loadstar_keys;
@@ -198,27 +200,35 @@ CREATE TEMP TABLE loadstar_versions ON COMMIT DROP AS
 WITH winners AS (
     SELECT DISTINCT ON (l."part_id", l.at) l.*
       FROM loadstar."dim_part_log" l JOIN loadstar_keys k ON l."part_id" = k."part_id"
+     WHERE l.op <> 'I' OR NOT EXISTS (SELECT FROM loadstar."dim_part_log" o WHERE o."part_id" = l."part_id" AND o.op <> 'I')
      ORDER BY l."part_id", l.at, l.sequence DESC NULLS LAST, l.load_id DESC, l.row_number DESC),
 marked AS (
     SELECT w.*, CASE WHEN w.op = 'D' THEN COALESCE(lag(w.op) OVER line <> 'D', false)
                      ELSE COALESCE(lag(w.op) OVER line = 'D', true)
-                          OR ROW(w."name", w."price") IS DISTINCT FROM ROW(lag(w."name") OVER line, lag(w."price") OVER line) END AS starts
+                          OR ROW(w."name", w."price") IS DISTINCT FROM ROW(lag(w."name") OVER line, lag(w."price") OVER line) END AS loadstar_starts
       FROM winners w WINDOW line AS (PARTITION BY w."part_id" ORDER BY w.at)),
 spans AS (
     SELECT m."part_id", m."name", m."price", m."since", m.at, m.op,
-           count(*) FILTER (WHERE m.starts) OVER (PARTITION BY m."part_id" ORDER BY m.at) AS span
+           count(*) FILTER (WHERE m.loadstar_starts) OVER (PARTITION BY m."part_id" ORDER BY m.at) AS loadstar_span
       FROM marked m WINDOW newest AS (PARTITION BY m."part_id" ORDER BY m.op = 'D', m.at DESC)),
 folded AS (
-    SELECT DISTINCT ON ("part_id", span) "part_id", "name", "price", "since", op, min(at) OVER (PARTITION BY "part_id", span) AS effective_from
-      FROM spans ORDER BY "part_id", span, at DESC),
+    SELECT DISTINCT ON ("part_id", loadstar_span) "part_id", "name", "price", "since", op, min(at) OVER (PARTITION BY "part_id", loadstar_span) AS effective_from
+      FROM spans ORDER BY "part_id", loadstar_span, at DESC),
 bounded AS (
-    SELECT *, lead(effective_from) OVER (PARTITION BY "part_id" ORDER BY effective_from) AS ends FROM folded)
-SELECT "part_id", "name", "price", "since", effective_from, COALESCE(ends, TIMESTAMPTZ '9999-12-31 00:00:00+00') AS effective_to, ends IS NULL AS is_current,
-       md5(ROW("name", "price")::text) AS row_hash
+    SELECT *, lead(effective_from) OVER (PARTITION BY "part_id" ORDER BY effective_from) AS loadstar_ends FROM folded)
+SELECT "part_id", "name", "price", "since", effective_from, COALESCE(loadstar_ends, TIMESTAMPTZ '9999-12-31 00:00:00+00') AS effective_to,
+       loadstar_ends IS NULL AS is_current, op = 'I' AS is_inferred,
+       CASE WHEN op <> 'I' THEN md5(ROW("name", "price")::text) END AS row_hash
   FROM bounded WHERE op <> 'D';
 
 -- publish: analyze versions
 ANALYZE loadstar_versions;
+
+-- publish: complete inferred members
+UPDATE "public"."dim_part" d SET effective_from = v.loadstar_first
+  FROM (SELECT "part_id", min(effective_from) AS loadstar_first
+          FROM loadstar_versions WHERE NOT is_inferred GROUP BY "part_id") v
+ WHERE d.is_inferred AND d."part_id" = v."part_id";
 
 -- publish: delete vanished versions
 WITH gone AS (
@@ -234,19 +244,19 @@ SELECT count(*) AS versions_closed FROM "public"."dim_part" d JOIN loadstar_vers
  WHERE d.is_current AND NOT v.is_current;
 
 -- publish: update changed versions
-UPDATE "public"."dim_part" d SET "name" = v."name", "price" = v."price", "since" = v."since", "effective_to" = v."effective_to", "is_current" = v."is_current", "row_hash" = v."row_hash", load_id = :load_id, loaded_at = now()
+UPDATE "public"."dim_part" d SET "name" = v."name", "price" = v."price", "since" = v."since", "effective_to" = v."effective_to", "is_current" = v."is_current", "is_inferred" = v."is_inferred", "row_hash" = v."row_hash", load_id = :load_id, loaded_at = now()
   FROM loadstar_versions v
  WHERE d."part_id" = v."part_id" AND d.effective_from = v.effective_from AND d."part_key" <> -1
-   AND ROW(d."name", d."price", d."since", d."effective_to", d."is_current", d."row_hash") IS DISTINCT FROM ROW(v."name", v."price", v."since", v."effective_to", v."is_current", v."row_hash");
+   AND ROW(d."name", d."price", d."since", d."effective_to", d."is_current", d."is_inferred", d."row_hash") IS DISTINCT FROM ROW(v."name", v."price", v."since", v."effective_to", v."is_current", v."is_inferred", v."row_hash");
 
 -- publish: insert new versions
 WITH back AS (
     DELETE FROM loadstar."dim_part_retired" q USING loadstar_versions v
      WHERE q."part_id" = v."part_id" AND q.effective_from = v.effective_from RETURNING q.*),
 opened AS (
-    INSERT INTO "public"."dim_part" ("part_key", "part_id", "name", "price", "since", effective_from, effective_to, is_current, row_hash, load_id, loaded_at)
+    INSERT INTO "public"."dim_part" ("part_key", "part_id", "name", "price", "since", effective_from, effective_to, is_current, is_inferred, row_hash, load_id, loaded_at)
     SELECT COALESCE(q."part_key", nextval((SELECT pg_get_serial_sequence('"public"."dim_part"', 'part_key')::regclass))),
-           v."part_id", v."name", v."price", v."since", v.effective_from, v.effective_to, v.is_current, v.row_hash, :load_id, now()
+           v."part_id", v."name", v."price", v."since", v.effective_from, v.effective_to, v.is_current, v.is_inferred, v.row_hash, :load_id, now()
       FROM loadstar_versions v LEFT JOIN back q ON q."part_id" = v."part_id" AND q.effective_from = v.effective_from
      WHERE NOT EXISTS (SELECT FROM "public"."dim_part" d WHERE d."part_id" = v."part_id" AND d.effective_from = v.effective_from AND d."part_key" <> -1)
     RETURNING 1)

@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS "public"."dim_tag" (
     effective_from timestamptz NOT NULL,
     effective_to timestamptz NOT NULL,
     is_current boolean NOT NULL,
+    is_inferred boolean NOT NULL DEFAULT false, -- made by a fact; the source has not said more of it yet
     row_hash text, -- md5 of the tracked columns as a record's text
     load_id bigint NOT NULL,
     loaded_at timestamptz NOT NULL,
@@ -40,7 +41,7 @@ CREATE TABLE IF NOT EXISTS loadstar."dim_tag_log" (
     "note" text,
     at timestamptz NOT NULL,
     sequence bigint,
-    op "char" NOT NULL, -- U: seen so; R: seen again after a D, as of the snapshot; D: not seen any more
+    op "char" NOT NULL, -- U: seen so; R: seen again after a D, as of the snapshot; D: not seen any more; I: inferred
     load_id bigint NOT NULL,
     row_number bigint NOT NULL
 );
@@ -51,14 +52,15 @@ DO $ddl$ BEGIN IF to_regclass('loadstar."dim_tag_log_order"') IS NULL THEN
 END IF; END $ddl$;
 
 -- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['shop_id', 'tag_id', 'colour', 'note']) AS declared(name)
+DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['shop_id', 'tag_id', 'colour', 'note', 'is_inferred']) AS declared(name)
         WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_tag"'::regclass
             AND a.attname = declared.name AND NOT a.attisdropped)) THEN
     ALTER TABLE "public"."dim_tag"
         ADD COLUMN IF NOT EXISTS "shop_id" integer,
         ADD COLUMN IF NOT EXISTS "tag_id" integer,
         ADD COLUMN IF NOT EXISTS "colour" text,
-        ADD COLUMN IF NOT EXISTS "note" text;
+        ADD COLUMN IF NOT EXISTS "note" text,
+        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
 END IF; END $ddl$;
 
 -- ddl: add new columns
@@ -140,14 +142,14 @@ SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
 CREATE TEMP TABLE loadstar_changed ON COMMIT DROP AS
 SELECT s."shop_id", s."tag_id", s."colour", s."note", :snapshot_at AS at, s.stage_row
   FROM loadstar_stage s
- WHERE NOT EXISTS (SELECT FROM "public"."dim_tag" d WHERE d.is_current AND d."tag_key" <> -1 AND d."shop_id" = s."shop_id" AND d."tag_id" = s."tag_id"
-                      AND NOT (ROW(d."colour", d."note") IS DISTINCT FROM ROW(s."colour", s."note")));
+ WHERE NOT EXISTS (SELECT FROM "public"."dim_tag" d WHERE d.is_current AND NOT d.is_inferred AND d."tag_key" <> -1
+                      AND d."shop_id" = s."shop_id" AND d."tag_id" = s."tag_id" AND NOT (ROW(d."colour", d."note") IS DISTINCT FROM ROW(s."colour", s."note")));
 
 -- publish: find new observations
 CREATE TEMP TABLE loadstar_observations ON COMMIT DROP AS
 SELECT c."shop_id", c."tag_id", c."colour", c."note", c.at, 'U'::"char" AS op, c.stage_row
   FROM loadstar_changed c
-  LEFT JOIN LATERAL (SELECT l.* FROM loadstar."dim_tag_log" l WHERE l."shop_id" = c."shop_id" AND l."tag_id" = c."tag_id" AND l.at = c.at
+  LEFT JOIN LATERAL (SELECT l.* FROM loadstar."dim_tag_log" l WHERE l."shop_id" = c."shop_id" AND l."tag_id" = c."tag_id" AND l.at = c.at AND l.op <> 'I'
                       ORDER BY l.sequence DESC NULLS LAST, l.load_id DESC, l.row_number DESC LIMIT 1) seen ON true
  WHERE seen.op IS NULL OR seen.op = 'D' OR ROW(c."colour", c."note") IS DISTINCT FROM ROW(seen."colour", seen."note");
 
@@ -157,7 +159,7 @@ SELECT o."shop_id", o."tag_id", EXISTS (SELECT FROM loadstar."dim_tag_log" l WHE
   FROM (SELECT "shop_id", "tag_id" FROM loadstar_observations
          UNION
         SELECT "shop_id", "tag_id" FROM loadstar."dim_tag_log"
-         WHERE NOT EXISTS (SELECT FROM "public"."dim_tag" WHERE "tag_key" <> -1)) o;
+         WHERE NOT EXISTS (SELECT FROM "public"."dim_tag" WHERE NOT is_inferred AND "tag_key" <> -1)) o;
 
 -- publish: analyze the keys
 ANALYZE loadstar_keys;
@@ -180,27 +182,35 @@ CREATE TEMP TABLE loadstar_versions ON COMMIT DROP AS
 WITH winners AS (
     SELECT DISTINCT ON (l."shop_id", l."tag_id", l.at) l.*
       FROM loadstar."dim_tag_log" l JOIN loadstar_keys k ON l."shop_id" = k."shop_id" AND l."tag_id" = k."tag_id"
+     WHERE l.op <> 'I' OR NOT EXISTS (SELECT FROM loadstar."dim_tag_log" o WHERE o."shop_id" = l."shop_id" AND o."tag_id" = l."tag_id" AND o.op <> 'I')
      ORDER BY l."shop_id", l."tag_id", l.at, l.sequence DESC NULLS LAST, l.load_id DESC, l.row_number DESC),
 marked AS (
     SELECT w.*, CASE WHEN w.op = 'D' THEN COALESCE(lag(w.op) OVER line <> 'D', false)
                      ELSE COALESCE(lag(w.op) OVER line = 'D', true)
-                          OR ROW(w."colour") IS DISTINCT FROM ROW(lag(w."colour") OVER line) END AS starts
+                          OR ROW(w."colour") IS DISTINCT FROM ROW(lag(w."colour") OVER line) END AS loadstar_starts
       FROM winners w WINDOW line AS (PARTITION BY w."shop_id", w."tag_id" ORDER BY w.at)),
 spans AS (
     SELECT m."shop_id", m."tag_id", m."colour", first_value(m."note") OVER newest AS "note", m.at, m.op,
-           count(*) FILTER (WHERE m.starts) OVER (PARTITION BY m."shop_id", m."tag_id" ORDER BY m.at) AS span
+           count(*) FILTER (WHERE m.loadstar_starts) OVER (PARTITION BY m."shop_id", m."tag_id" ORDER BY m.at) AS loadstar_span
       FROM marked m WINDOW newest AS (PARTITION BY m."shop_id", m."tag_id" ORDER BY m.op = 'D', m.at DESC)),
 folded AS (
-    SELECT DISTINCT ON ("shop_id", "tag_id", span) "shop_id", "tag_id", "colour", "note", op, min(at) OVER (PARTITION BY "shop_id", "tag_id", span) AS effective_from
-      FROM spans ORDER BY "shop_id", "tag_id", span, at DESC),
+    SELECT DISTINCT ON ("shop_id", "tag_id", loadstar_span) "shop_id", "tag_id", "colour", "note", op, min(at) OVER (PARTITION BY "shop_id", "tag_id", loadstar_span) AS effective_from
+      FROM spans ORDER BY "shop_id", "tag_id", loadstar_span, at DESC),
 bounded AS (
-    SELECT *, lead(effective_from) OVER (PARTITION BY "shop_id", "tag_id" ORDER BY effective_from) AS ends FROM folded)
-SELECT "shop_id", "tag_id", "colour", "note", effective_from, COALESCE(ends, TIMESTAMPTZ '9999-12-31 00:00:00+00') AS effective_to, ends IS NULL AS is_current,
-       md5(ROW("colour")::text) AS row_hash
+    SELECT *, lead(effective_from) OVER (PARTITION BY "shop_id", "tag_id" ORDER BY effective_from) AS loadstar_ends FROM folded)
+SELECT "shop_id", "tag_id", "colour", "note", effective_from, COALESCE(loadstar_ends, TIMESTAMPTZ '9999-12-31 00:00:00+00') AS effective_to,
+       loadstar_ends IS NULL AS is_current, op = 'I' AS is_inferred,
+       CASE WHEN op <> 'I' THEN md5(ROW("colour")::text) END AS row_hash
   FROM bounded WHERE op <> 'D';
 
 -- publish: analyze versions
 ANALYZE loadstar_versions;
+
+-- publish: complete inferred members
+UPDATE "public"."dim_tag" d SET effective_from = v.loadstar_first
+  FROM (SELECT "shop_id", "tag_id", min(effective_from) AS loadstar_first
+          FROM loadstar_versions WHERE NOT is_inferred GROUP BY "shop_id", "tag_id") v
+ WHERE d.is_inferred AND d."shop_id" = v."shop_id" AND d."tag_id" = v."tag_id";
 
 -- publish: delete vanished versions
 WITH gone AS (
@@ -216,19 +226,19 @@ SELECT count(*) AS versions_closed FROM "public"."dim_tag" d JOIN loadstar_versi
  WHERE d.is_current AND NOT v.is_current;
 
 -- publish: update changed versions
-UPDATE "public"."dim_tag" d SET "colour" = v."colour", "note" = v."note", "effective_to" = v."effective_to", "is_current" = v."is_current", "row_hash" = v."row_hash", load_id = :load_id, loaded_at = now()
+UPDATE "public"."dim_tag" d SET "colour" = v."colour", "note" = v."note", "effective_to" = v."effective_to", "is_current" = v."is_current", "is_inferred" = v."is_inferred", "row_hash" = v."row_hash", load_id = :load_id, loaded_at = now()
   FROM loadstar_versions v
  WHERE d."shop_id" = v."shop_id" AND d."tag_id" = v."tag_id" AND d.effective_from = v.effective_from AND d."tag_key" <> -1
-   AND ROW(d."colour", d."note", d."effective_to", d."is_current", d."row_hash") IS DISTINCT FROM ROW(v."colour", v."note", v."effective_to", v."is_current", v."row_hash");
+   AND ROW(d."colour", d."note", d."effective_to", d."is_current", d."is_inferred", d."row_hash") IS DISTINCT FROM ROW(v."colour", v."note", v."effective_to", v."is_current", v."is_inferred", v."row_hash");
 
 -- publish: insert new versions
 WITH back AS (
     DELETE FROM loadstar."dim_tag_retired" q USING loadstar_versions v
      WHERE q."shop_id" = v."shop_id" AND q."tag_id" = v."tag_id" AND q.effective_from = v.effective_from RETURNING q.*),
 opened AS (
-    INSERT INTO "public"."dim_tag" ("tag_key", "shop_id", "tag_id", "colour", "note", effective_from, effective_to, is_current, row_hash, load_id, loaded_at)
+    INSERT INTO "public"."dim_tag" ("tag_key", "shop_id", "tag_id", "colour", "note", effective_from, effective_to, is_current, is_inferred, row_hash, load_id, loaded_at)
     SELECT COALESCE(q."tag_key", nextval((SELECT pg_get_serial_sequence('"public"."dim_tag"', 'tag_key')::regclass))),
-           v."shop_id", v."tag_id", v."colour", v."note", v.effective_from, v.effective_to, v.is_current, v.row_hash, :load_id, now()
+           v."shop_id", v."tag_id", v."colour", v."note", v.effective_from, v.effective_to, v.is_current, v.is_inferred, v.row_hash, :load_id, now()
       FROM loadstar_versions v LEFT JOIN back q ON q."shop_id" = v."shop_id" AND q."tag_id" = v."tag_id" AND q.effective_from = v.effective_from
      WHERE NOT EXISTS (SELECT FROM "public"."dim_tag" d WHERE d."shop_id" = v."shop_id" AND d."tag_id" = v."tag_id" AND d.effective_from = v.effective_from AND d."tag_key" <> -1)
     RETURNING 1)

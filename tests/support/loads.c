@@ -70,8 +70,12 @@ static const char source_tables[] =
     "CREATE TABLE sale (sale_id bigint, part_id text, shop_id int, tag_id int, kind_id int, sold_at timestamptz,"
     "  amount numeric(10,2), changed_at timestamptz DEFAULT now(), ignored text)";
 
-static const char no_tables[] = "DROP SCHEMA IF EXISTS loadstar CASCADE;"
-				"DROP TABLE IF EXISTS dim_part, dim_tag, dim_kind, fact_sale";
+static const struct loads_pipeline shop = {
+    .files = files,
+    .count = LENGTH_OF(files),
+    .source_tables = source_tables,
+    .no_tables = "DROP TABLE IF EXISTS dim_part, dim_tag, dim_kind, fact_sale",
+};
 
 static void
 must(struct loads *loads, bool ok)
@@ -126,7 +130,7 @@ loads_ask_source(struct loads *loads, const char *sql)
 static void
 apply_ddl(struct loads *loads)
 {
-	struct slice_job job = loads_job(loads, "dim_part", -1);
+	struct slice_job job = loads_job(loads, loads->spec->tables[0].name, -1);
 	const struct spec_table **tables = ctx_alloc_array(loads->ctx, loads->spec->table_count, sizeof(*tables));
 
 	for (size_t i = 0; i < loads->spec->table_count; i++)
@@ -135,9 +139,9 @@ apply_ddl(struct loads *loads)
 }
 
 const struct spec *
-loads_spec(struct ctx *ctx)
+loads_spec_of(struct ctx *ctx, const struct loads_pipeline *pipeline)
 {
-	struct spec_files list = {.items = files, .count = LENGTH_OF(files)};
+	struct spec_files list = {.items = pipeline->files, .count = pipeline->count};
 	struct spec_error *errors;
 	struct spec *spec;
 
@@ -148,8 +152,27 @@ loads_spec(struct ctx *ctx)
 	return spec;
 }
 
+const struct spec *
+loads_spec(struct ctx *ctx)
+{
+	return loads_spec_of(ctx, &shop);
+}
+
 struct loads *
 loads_new(void)
+{
+	return loads_new_of(&shop);
+}
+
+void
+loads_redeclare(struct loads *loads, const struct loads_pipeline *pipeline)
+{
+	loads->spec = loads_spec_of(loads->ctx, pipeline);
+	apply_ddl(loads);
+}
+
+struct loads *
+loads_new_of(const struct loads_pipeline *pipeline)
 {
 	struct ctx *ctx = ctx_new("loads", 0);
 	struct loads *loads = ctx_alloc(ctx, sizeof(*loads));
@@ -157,15 +180,15 @@ loads_new(void)
 	int argc = 0;
 
 	loads->ctx = ctx;
-	loads->spec = loads_spec(ctx);
 	must(loads, config_load(ctx, &argc, argv, &loads->config));
 	loads->source = pg_cluster_open(ctx, "slice_source");
 	loads->warehouse = pg_cluster_open(ctx, "slice_warehouse");
 	config_add_connection(ctx, &loads->config, "shop", pg_cluster_url(ctx, "slice_source").hidden);
 	config_add_connection(ctx, &loads->config, "warehouse", pg_cluster_url(ctx, "slice_warehouse").hidden);
-	loads_source(loads, source_tables);
-	loads_do(loads, no_tables);
-	apply_ddl(loads);
+	loads_source(loads, pipeline->source_tables);
+	loads_do(loads, "DROP SCHEMA IF EXISTS loadstar CASCADE");
+	loads_do(loads, pipeline->no_tables);
+	loads_redeclare(loads, pipeline);
 	return loads;
 }
 
@@ -184,7 +207,7 @@ loads_job(struct loads *loads, const char *table, int day)
 	ASSERT(clock_parse("2024-01-01", &start_us));
 	*claim = (struct step_claim){.id = uuid_make(loads->ctx),
 	    .run_id = uuid_make(loads->ctx),
-	    .pipeline = "shop",
+	    .pipeline = loads->spec->pipeline,
 	    .kind = "fact",
 	    .table = table,
 	    .scope = day < 0 ? "table" : "time",

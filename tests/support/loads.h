@@ -15,11 +15,23 @@ struct loads {
 	const char *failure; /* message of the last load that failed */
 };
 
+/* A pipeline of a test's own. */
+struct loads_pipeline {
+	struct spec_file *files;
+	size_t count;
+	const char *source_tables; /* SQL that makes the source's tables anew */
+	const char *no_tables;     /* SQL that drops the warehouse's */
+};
+
 /* The pipeline alone. */
 const struct spec *loads_spec(struct ctx *ctx);
+const struct spec *loads_spec_of(struct ctx *ctx, const struct loads_pipeline *pipeline);
 
 /* Fresh source tables and an empty warehouse with the pipeline's tables; ctx ends with loads_free. */
 struct loads *loads_new(void);
+struct loads *loads_new_of(const struct loads_pipeline *pipeline);
+/* The same source and warehouse go on with other declarations, whose ddl is applied. */
+void loads_redeclare(struct loads *loads, const struct loads_pipeline *pipeline);
 void loads_free(struct loads *loads);
 
 /* A job with the next load_id and a step of its own. day -1: the whole table; else that day of January 2024, from 0. */

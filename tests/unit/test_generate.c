@@ -9,7 +9,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "tests/support/loads.h"
+#include "tests/support/kinds.h"
 
 #include <cmocka.h>
 
@@ -74,11 +74,8 @@ everything(struct ctx *ctx, const struct spec *spec, const struct spec_table *ta
 }
 
 static void
-test_golden(void **state)
+compare_golden(struct ctx *ctx, const struct spec *spec)
 {
-	struct ctx *ctx = *state;
-	const struct spec *spec = loads_spec(ctx);
-
 	for (size_t i = 0; i < spec->table_count; i++) {
 		const char *path = ctx_printf(ctx, "tests/golden/%s.sql", spec->tables[i].name);
 		char *made = everything(ctx, spec, &spec->tables[i]), *kept;
@@ -88,6 +85,13 @@ test_golden(void **state)
 		assert_true(file_read(ctx, path, 1 << 20, &kept, NULL));
 		assert_string_equal(made, kept);
 	}
+}
+
+static void
+test_golden(void **state)
+{
+	compare_golden(*state, loads_spec(*state));
+	compare_golden(*state, loads_spec_of(*state, &kinds_pipeline));
 }
 
 /* The same declarations give the same text, whatever was made before. */

@@ -1,0 +1,13 @@
+/* kinds: a pipeline with a table of every kind and way of writing, for tests of what they do and of the SQL they become. */
+#ifndef TESTS_SUPPORT_KINDS_H
+#define TESTS_SUPPORT_KINDS_H
+
+#include "tests/support/loads.h"
+
+/*
+ * Dimensions by id with a name and a note: dim_first (scd 0), dim_now (scd 1), dim_list (replaced whole), dim_past (scd 2, valid_from
+ * since, what is gone stays). The source has a table of each one's name.
+ */
+extern const struct loads_pipeline kinds_pipeline;
+
+#endif
