@@ -4,7 +4,7 @@
  * Socket only, trust within its 0700 folder, in a session of its own (a Ctrl-C does not reach it), fsync on. Started when it is
  * not running; a postmaster that outlived a killed service is adopted; one that is killed while the service runs is started
  * again by a thread, the keeper. Databases: loadstar (control), warehouse, and <pipeline>_source filled once from the pipeline's
- * sample/0*.sql.
+ * sample/0*.sql. A pipeline with sample/files has a folder of files, too: <pipeline>_files, in files/<pipeline> of the home.
  */
 #ifndef SERVER_EMBEDDED_H
 #define SERVER_EMBEDDED_H
@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "server/home.h"
+#include "sql/pg.h"
 
 struct embedded {
 	const struct home *home;
@@ -28,8 +29,11 @@ bool embedded_start(struct ctx *ctx, const struct home *home, struct embedded *e
 /* Fast shutdown; waits until it is gone. */
 void embedded_stop(struct embedded *embedded);
 
-/* The databases, and their connections added to the config: database_url, warehouse, <pipeline>_source. */
+/* The databases, and their connections added to the config: database_url, warehouse, <pipeline>_source, <pipeline>_files. */
 bool embedded_databases(struct ctx *ctx, const struct home *home, struct config *config) MUST_CHECK;
+
+/* Files that the queries in a folder of a sample describe, made once below `folder` from the sample's database. */
+bool embedded_files(struct ctx *ctx, struct pg *pg, const char *queries, const char *folder) MUST_CHECK;
 
 /* URL of a database of the cluster, whether it runs or not. */
 char *embedded_url(struct ctx *ctx, const struct home *home, const char *database);

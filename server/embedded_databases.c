@@ -66,25 +66,43 @@ load_sample(struct ctx *ctx, struct pg *pg, const char *folder, char *const *nam
 }
 
 static bool
-make_sample(struct ctx *ctx, const struct home *home, const char *database, const char *folder)
+fill_source(struct ctx *ctx, struct pg *pg, const char *database, const char *folder)
 {
-	CTX_SCOPE(tmp, ctx);
 	struct pg_rows rows;
-	struct pg *pg;
 	char **names;
 	size_t count;
 
-	if (!make_database(tmp, home, database) || !open_database(tmp, home, database, &pg) ||
-	    !pg_query(tmp, pg, "SELECT to_regclass('loadstar_sample.loaded') IS NOT NULL", PG_NO_PARAMS, &rows))
+	if (!pg_query(ctx, pg, "SELECT to_regclass('loadstar_sample.loaded') IS NOT NULL", PG_NO_PARAMS, &rows))
 		return false;
 	if (pg_bool(&rows, 0, 0))
 		return true;
 	log_line(ctx, LOG_INFO, "generating a sample source", "database", database, NULL);
-	return file_list(tmp, folder, &names, &count) && pg_begin(tmp, pg) &&
-	       load_sample(tmp, pg, folder, names, count) &&
-	       pg_run(tmp, pg,
+	return file_list(ctx, folder, &names, &count) && pg_begin(ctx, pg) &&
+	       load_sample(ctx, pg, folder, names, count) &&
+	       pg_run(ctx, pg,
 		   "CREATE SCHEMA loadstar_sample; CREATE TABLE loadstar_sample.loaded AS SELECT now() AS at") &&
-	       pg_commit(tmp, pg) && pg_run(tmp, pg, "ANALYZE");
+	       pg_commit(ctx, pg) && pg_run(ctx, pg, "ANALYZE");
+}
+
+/* The sample of one pipeline: its source, and the files made from it. */
+static bool
+make_sample(struct ctx *ctx, const struct home *home, struct config *config, const char *pipeline, const char *folder)
+{
+	CTX_SCOPE(tmp, ctx);
+	char *database = ctx_printf(tmp, "%s_source", pipeline), *queries = ctx_printf(tmp, "%s/files", folder);
+	char *files = ctx_printf(tmp, "%s/files/%s", home->path, pipeline);
+	struct pg *pg;
+
+	if (!make_database(tmp, home, database) || !open_database(tmp, home, database, &pg) ||
+	    !fill_source(tmp, pg, database, folder))
+		return false;
+	config_add_connection(ctx, config, database, embedded_url(ctx, home, database));
+	if (!file_is_folder(queries))
+		return true;
+	if (!embedded_files(tmp, pg, queries, files))
+		return false;
+	config_add_connection(ctx, config, ctx_printf(tmp, "%s_files", pipeline), ctx_printf(tmp, "file://%s", files));
+	return true;
 }
 
 static bool
@@ -99,13 +117,9 @@ make_samples(struct ctx *ctx, const struct home *home, struct config *config)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		char *folder = ctx_printf(ctx, "%s/%s/sample", config->pipelines, names[i]);
-		char *database = ctx_printf(ctx, "%s_source", names[i]);
 
-		if (!file_is_folder(folder))
-			continue;
-		if (!make_sample(ctx, home, database, folder))
+		if (file_is_folder(folder) && !make_sample(ctx, home, config, names[i], folder))
 			return false;
-		config_add_connection(ctx, config, database, embedded_url(ctx, home, database));
 	}
 	return true;
 }

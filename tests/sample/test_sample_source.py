@@ -1,5 +1,7 @@
 """The sample source of medrobotics: its data, its late changes and the queries that read it, on a private PostgreSQL."""
 
+import decimal
+import json
 import os
 import pathlib
 import pwd
@@ -290,3 +292,43 @@ def test_declared_columns_are_the_extracted_ones(source, table):
     assert list(declared) == list(found)
     assert {*spec.get("key", []), *spec.get("grain", [])} <= set(declared)
     assert {lookup[part] for lookup in spec.get("lookups", {}).values() for part in ("match", "as_of")} <= set(declared)
+
+
+# -- telemetry: lines of files by day ------------------------------------------------------------------------------------
+
+TELEMETRY = (PIPELINE / "sample" / "files" / "telemetry.sql").read_text()
+
+
+@pytest.fixture(scope="module")
+def telemetry(source):
+    return source.execute(TELEMETRY).fetchall()
+
+
+def test_telemetry_has_ten_points_a_procedure_in_order_of_path(source, telemetry):
+    assert len(telemetry) == 200000
+    paths = [path for path, _ in telemetry]
+    assert paths == sorted(paths)
+    assert {re.fullmatch(r"telemetry/(\d{8})/(corvid|lumen)\.json", path) is not None for path in paths} == {True}
+    today = one(source, "SELECT today FROM sample.setting")
+    days = sorted({path.split("/")[1] for path in paths})
+    assert days[0] >= (today - timedelta(days=30)).strftime("%Y%m%d") and 20 <= len(days) <= 31
+
+
+def test_telemetry_points_lie_in_their_operation_and_day(source, telemetry):
+    operations = {row[0]: row[1:] for row in source.execute(
+        "SELECT procedure_id, start_time, end_time, robot_id FROM procedures").fetchall()}
+    numbers, status = {}, {}
+    for path, line in telemetry:
+        point = json.loads(line, parse_float=decimal.Decimal)
+        start, end, robot = operations[point["procedure_id"]]
+        at = datetime.fromisoformat(point["recorded_at"].replace("Z", "+00:00"))
+        assert start <= at < end and robot == point["robot_id"] and path.split("/")[1] == at.strftime("%Y%m%d")
+        numbers.setdefault(point["procedure_id"], []).append(point["sample"])
+        status[point["status"]] = status.get(point["status"], 0) + 1
+        assert (point["status"] == "fault") == (point["error_code"] is not None)
+    assert all(sorted(found) == list(range(1, len(found) + 1)) for found in numbers.values())
+    assert set(status) == {"ok", "warning", "fault"} and status["ok"] > 0.95 * len(telemetry)
+
+
+def test_telemetry_is_the_same_each_time(source, telemetry):
+    assert source.execute(TELEMETRY).fetchall() == telemetry

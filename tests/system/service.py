@@ -45,7 +45,8 @@ class Templates:
             for database in ("loadstar", "warehouse"):  # only the source is kept: each copy is its own control database
                 service.sql("postgres", f"DROP DATABASE {database} WITH (FORCE)")
             service.stop()
-        subprocess.run(["cp", "-a", f"{self.made[procedures].home}/postgres", home], check=True)
+        made = pathlib.Path(self.made[procedures].home)
+        subprocess.run(["cp", "-a", *(str(made / part) for part in ("postgres", "files") if (made / part).exists()), home], check=True)
 
     def close(self):
         for service in self.made.values():

@@ -144,6 +144,19 @@ def test_a_first_start_that_was_killed_begins_anew(make_service):
     assert not glob.glob(f"{service.home}/postgres.new.*")
 
 
+def test_sample_files_that_were_not_finished_are_made_again(make_service):
+    service = make_service(procedures=100, fresh=True).start()
+    files = pathlib.Path(service.home, "files/medrobotics")
+    made = {path.relative_to(files): path.read_bytes() for path in files.rglob("*.json")}
+    assert sum(content.count(b"\n") for content in made.values()) == 10 * 100
+    assert service.stop() == 0
+    files.rename(f"{files}.new")  # as a start leaves it that was killed before the last step
+    (pathlib.Path(f"{files}.new") / "telemetry/20000101").mkdir()
+    service.start()
+    assert {path.relative_to(files): path.read_bytes() for path in files.rglob("*.json")} == made
+    assert not (files / "telemetry/20000101").exists() and not pathlib.Path(f"{files}.new").exists()
+
+
 def test_second_service_on_one_home_is_refused(loaded):
     done = loaded.cli("serve", check=False, timeout=30)
     assert done.returncode == 1 and "listening on" not in done.stdout
