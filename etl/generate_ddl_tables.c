@@ -149,8 +149,9 @@ generate_ddl_fact(struct ctx *ctx, const struct spec *spec, const struct spec_ta
 	    ctx_printf(ctx,
 		"CREATE TABLE IF NOT EXISTS %s (\n%s,\n%s    load_id bigint NOT NULL,\n    loaded_at timestamptz NOT NULL\n)",
 		target, ddl_columns(ctx, table, true), extra.data));
-	ddl_index(ctx, spec, table, true, "grain", ctx_printf(ctx, "(%s)", sql_list(ctx, names_keys(table), NULL)),
-	    out);
+	if (table->key_count > 0)
+		ddl_index(ctx, spec, table, true, "grain",
+		    ctx_printf(ctx, "(%s)", sql_list(ctx, names_keys(table), NULL)), out);
 	if (table->surrogate != NULL)
 		ddl_index(ctx, spec, table, true, "surrogate",
 		    ctx_printf(ctx, "(%s)", pg_identifier(ctx, table->surrogate)), out);

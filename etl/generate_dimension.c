@@ -117,6 +117,7 @@ insert_current(const struct current *c)
 		"    INSERT INTO %s (%s%s, effective_from, effective_to, is_current, row_hash, load_id, loaded_at)\n"
 		"    SELECT %s%s, '-infinity', " OPEN_END ", true, md5(ROW(%s)::text), :load_id, now()\n"
 		"      FROM loadstar_stage s JOIN loadstar_keys k ON %s%s\n"
+		"     ORDER BY s.stage_row\n"
 		"    RETURNING 1)\n"
 		"SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened",
 		back, c->target, key_column, sql_list(ctx, c->columns, NULL), key, sql_list(ctx, c->columns, "s"),

@@ -1,28 +1,18 @@
 /*
- * generate_fact: the difference between a slice of a fact table and what was staged for it.
+ * generate_fact: the difference between a slice of a fact table and what was staged for it; the other ways of writing are in
+ * generate_fact_grain.c and generate_fact_content.c.
  *
  * A slice that holds nothing yet is written straight from staging. Otherwise the resolved rows are laid down once (loadstar_rows) and
  * compared: vanished rows go out, changed ones are updated, new ones come in; what is equal is not touched. A row that
  * sits in another slice moves and keeps its surrogate key: the unique index on the grain finds it during the insert, so
  * that nothing has to be searched for it.
  */
+#include "etl/generate_fact.h"
 #include "base/text.h"
-#include "etl/generate_sql.h"
 #include "sql/pg.h"
 
-struct fact {
-	struct ctx *ctx;
-	const struct spec *spec;
-	const struct spec_table *table;
-	const char *scope;
-	const char *target, *retired;
-	struct names keys, columns, written; /* grain; declared; declared and looked up */
-	const char *surrogate;               /* quoted; NULL: none */
-	struct load_statements *out;
-};
-
-static struct load_statement *
-add_counting(const struct fact *fact, enum load_when when, const char *name, char *sql)
+struct load_statement *
+fact_count(const struct fact *fact, enum load_when when, const char *name, char *sql)
 {
 	struct load_statement *statement = statement_add(fact->ctx, fact->out, name, sql);
 
@@ -31,9 +21,8 @@ add_counting(const struct fact *fact, enum load_when when, const char *name, cha
 	return statement;
 }
 
-/* Staged rows with their surrogate keys. */
-static char *
-resolved_rows(const struct fact *fact)
+char *
+fact_resolved_rows(const struct fact *fact)
 {
 	struct ctx *ctx = fact->ctx;
 	struct text select, joins;
@@ -57,8 +46,8 @@ resolved_rows(const struct fact *fact)
  * one: then it is we who read the row where it was before. Rows that are left there fail the attempt, and the next one extracts anew.
  * newer: the slices extracted after this one; fresher: whether the row t lies in one of them.
  */
-static const char *
-newer_slices(const struct fact *fact)
+const char *
+fact_newer_slices(const struct fact *fact)
 {
 	return ctx_printf(fact->ctx,
 	    "SELECT slice_from, slice_to FROM loadstar.slice_ledger\n"
@@ -66,10 +55,21 @@ newer_slices(const struct fact *fact)
 	    pg_literal(fact->ctx, generate_table_name(fact->ctx, fact->spec, fact->table->name)));
 }
 
-static bool
-may_move(const struct fact *fact)
+bool
+fact_may_move(const struct fact *fact)
 {
 	return text_equal(fact->scope, "time");
+}
+
+const char *
+fact_touched(const struct fact *fact, const char *rows, const char *where)
+{
+	char *keys = sql_list(fact->ctx, fact->keys, NULL);
+
+	if (!fact->referred)
+		return "";
+	return ctx_printf(fact->ctx, ",\ntouched AS (INSERT INTO loadstar_keys (%s) SELECT %s FROM %s%s)", keys, keys,
+	    rows, where);
 }
 
 static void
@@ -77,13 +77,13 @@ check_moved(const struct fact *fact)
 {
 	struct load_statement *statement;
 
-	if (!may_move(fact))
+	if (!fact_may_move(fact))
 		return;
 	statement = statement_add(fact->ctx, fact->out, "look for rows that moved on",
 	    ctx_printf(fact->ctx,
 		"SELECT CASE WHEN EXISTS (%s) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)\n"
 		"      FROM %s t WHERE %s) ELSE 0 END AS n",
-		newer_slices(fact), fact->target, sql_slice(fact->ctx, fact->table, fact->scope, "t")));
+		fact_newer_slices(fact), fact->target, sql_slice(fact->ctx, fact->table, fact->scope, "t")));
 	statement->counter = COUNT_MUST_BE_0;
 	statement->code = FAIL_STALE_SNAPSHOT;
 	statement->message = "rows are in slices that were extracted later";
@@ -103,27 +103,29 @@ write_rows(const struct fact *fact, enum load_when when, const char *name, const
 		returning = ctx_printf(ctx, "\n      LEFT JOIN %s q ON %s", fact->retired,
 		    sql_equal(ctx, fact->keys, "q", "r"));
 	}
-	if (may_move(fact)) {
+	if (fact_may_move(fact)) {
 		const char *time = pg_identifier(ctx, fact->table->time);
 
-		newer = ctx_printf(ctx, "newer AS MATERIALIZED (\n    %s),\n", newer_slices(fact));
+		newer = ctx_printf(ctx, "newer AS MATERIALIZED (\n    %s),\n", fact_newer_slices(fact));
 		stays = ctx_printf(ctx,
 		    "\n     WHERE NOT EXISTS (SELECT FROM newer n WHERE t.%s >= n.slice_from AND t.%s < n.slice_to)",
 		    time, time);
 	}
-	add_counting(fact, when, name,
+	fact_count(fact, when, name,
 	    ctx_printf(ctx,
 		"WITH %swritten AS (\n"
 		"    INSERT INTO %s AS t (%s%s, load_id, loaded_at)\n"
 		"    SELECT %s%s, :load_id, now()\n"
 		"      FROM %s r%s%s\n"
 		"    ON CONFLICT (%s) DO UPDATE SET %s, load_id = excluded.load_id, loaded_at = excluded.loaded_at%s\n"
-		"    RETURNING t.xmax = 0 AS fresh)\n"
-		"SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated,\n"
-		"       count(*) FILTER (WHERE NOT fresh) AS rows_moved, count(*) AS rows_opened\n"
+		"    RETURNING t.xmax = 0 AS loadstar_fresh%s)%s\n"
+		"SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHERE NOT loadstar_fresh) AS updated,\n"
+		"       count(*) FILTER (WHERE NOT loadstar_fresh) AS rows_moved, count(*) AS rows_opened\n"
 		"  FROM written",
 		newer, fact->target, key_column, list, key, values, rows, returning, where,
-		sql_list(ctx, fact->keys, NULL), sql_set(ctx, fact->written, "excluded"), stays));
+		sql_list(ctx, fact->keys, NULL), sql_set(ctx, fact->written, "excluded"), stays,
+		fact->referred ? sql_more(ctx, fact->keys, "t") : "",
+		fact_touched(fact, "written", " WHERE loadstar_fresh")));
 }
 
 static void
@@ -139,16 +141,16 @@ delete_vanished(const struct fact *fact)
 		keep = ctx_printf(ctx, ",\nkept AS (INSERT INTO %s (%s, %s) SELECT %s, %s FROM gone)", fact->retired,
 		    keys, fact->surrogate, keys, fact->surrogate);
 	}
-	add_counting(fact, WHEN_FILLED, "delete vanished rows",
+	fact_count(fact, WHEN_FILLED, "delete vanished rows",
 	    ctx_printf(ctx,
 		"WITH gone AS (\n"
 		"    DELETE FROM %s t\n"
 		"     WHERE %s\n"
 		"       AND NOT EXISTS (SELECT FROM loadstar_rows r WHERE %s)\n"
-		"    RETURNING %s)%s\n"
+		"    RETURNING %s)%s%s\n"
 		"SELECT count(*) AS rows_deleted FROM gone",
 		fact->target, sql_slice(ctx, fact->table, fact->scope, "t"), sql_equal(ctx, fact->keys, "r", "t"),
-		returned, keep));
+		returned, keep, fact_touched(fact, "gone", "")));
 }
 
 static void
@@ -173,6 +175,18 @@ update_changed(const struct fact *fact)
 	statement->when = WHEN_FILLED;
 }
 
+/* The rows of the table that this load answers for: its slice; where rows stay that were not staged, those that were. */
+static char *
+answered_rows(const struct fact *fact)
+{
+	char *slice = sql_slice(fact->ctx, fact->table, fact->scope, "t");
+
+	if (fact->keys.count == 0 || (fact->table->write != WRITE_APPEND && fact->table->write != WRITE_UPSERT))
+		return slice;
+	return ctx_printf(fact->ctx, "EXISTS (SELECT FROM loadstar_stage s WHERE %s)",
+	    sql_equal(fact->ctx, fact->keys, "s", "t"));
+}
+
 /* missing: fail. Asked of what was written, which is what readers would see. */
 static void
 check_missing(const struct fact *fact, const struct spec_lookup *lookup)
@@ -187,8 +201,7 @@ check_missing(const struct fact *fact, const struct spec_lookup *lookup)
 		"          FROM %s t\n"
 		"         WHERE t.%s = " UNKNOWN_KEY " AND %s\n"
 		"         GROUP BY %s) missing",
-		keys, keys, fact->target, pg_identifier(ctx, lookup->column),
-		sql_slice(ctx, fact->table, fact->scope, "t"), keys));
+		keys, keys, fact->target, pg_identifier(ctx, lookup->column), answered_rows(fact), keys));
 
 	statement->counter = COUNT_MUST_BE_0;
 	statement->code = FAIL_LOOKUP_MISSING;
@@ -203,7 +216,7 @@ compare_and_write(const struct fact *fact)
 	struct load_statement *statement;
 
 	statement = statement_add(ctx, fact->out, "resolve staged rows",
-	    ctx_printf(ctx, "CREATE TEMP TABLE loadstar_rows ON COMMIT DROP AS\n%s", resolved_rows(fact)));
+	    ctx_printf(ctx, "CREATE TEMP TABLE loadstar_rows ON COMMIT DROP AS\n%s", fact_resolved_rows(fact)));
 	statement->when = WHEN_FILLED;
 	statement = statement_add(ctx, fact->out, "analyze resolved rows",
 	    ctx_printf(ctx, "ANALYZE loadstar_rows (%s)", sql_list(ctx, fact->keys, NULL)));
@@ -218,9 +231,6 @@ compare_and_write(const struct fact *fact)
 static bool
 is_supported(struct ctx *ctx, const struct spec_table *table)
 {
-	if (table->write != WRITE_REPLACE_RANGE && table->write != WRITE_REPLACE_ALL)
-		return fail(ctx, FAIL_NOT_IMPLEMENTED, "%s: only replace_range and replace_all can be written",
-		    table->name);
 	for (size_t i = 0; i < table->lookup_count; i++)
 		if (table->lookups[i].missing != MISSING_UNKNOWN && table->lookups[i].missing != MISSING_FAIL)
 			return fail(ctx, FAIL_NOT_IMPLEMENTED, "%s.%s: missing can be unknown or fail", table->name,
@@ -243,31 +253,45 @@ describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *tabl
 	return fact;
 }
 
+/* replace_range and replace_all: the slice becomes what was staged. */
+static void
+generate_fact_by_slice(const struct fact *fact)
+{
+	struct ctx *ctx = fact->ctx;
+	char *slice = sql_slice(ctx, fact->table, fact->scope, "t");
+
+	fact_count(fact, WHEN_ALWAYS, "count rows before",
+	    ctx_printf(ctx, "SELECT count(*) AS rows_before FROM %s t WHERE %s", fact->target, slice));
+	write_rows(fact, WHEN_EMPTY, "insert rows into the empty slice",
+	    ctx_printf(ctx, "(%s)", fact_resolved_rows(fact)), "");
+	compare_and_write(fact);
+	check_moved(fact);
+	fact_count(fact, WHEN_ALWAYS, "count rows after",
+	    ctx_printf(ctx,
+		"SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged\n  FROM %s t\n WHERE %s",
+		fact->target, slice));
+}
+
 bool
 generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
     struct load_statements *out)
 {
 	struct fact fact = describe(ctx, spec, table, scope, out);
-	char *slice = sql_slice(ctx, table, scope, "t");
 
 	if (!is_supported(ctx, table))
 		return false;
-	add_counting(&fact, WHEN_ALWAYS, "count rows before",
-	    ctx_printf(ctx, "SELECT count(*) AS rows_before FROM %s t WHERE %s", fact.target, slice));
-	write_rows(&fact, WHEN_EMPTY, "insert rows into the empty slice", ctx_printf(ctx, "(%s)", resolved_rows(&fact)),
-	    "");
-	compare_and_write(&fact);
-	check_moved(&fact);
-	if (fact.surrogate != NULL)
+	if (table->write == WRITE_REPLACE_RANGE || table->write == WRITE_REPLACE_ALL)
+		generate_fact_by_slice(&fact);
+	else if (table->key_count > 0)
+		generate_fact_by_grain(&fact);
+	else
+		generate_fact_by_content(&fact);
+	if (table_retires(table))
 		statement_add(ctx, out, "forget retired keys that came back",
 		    ctx_printf(ctx, "DELETE FROM %s q USING loadstar_stage s WHERE %s", fact.retired,
 			sql_equal(ctx, fact.keys, "q", "s")));
 	for (size_t i = 0; i < table->lookup_count; i++)
 		if (table->lookups[i].missing == MISSING_FAIL)
 			check_missing(&fact, &table->lookups[i]);
-	add_counting(&fact, WHEN_ALWAYS, "count rows after",
-	    ctx_printf(ctx,
-		"SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged\n  FROM %s t\n WHERE %s",
-		fact.target, slice));
 	return !ctx_failed(ctx);
 }

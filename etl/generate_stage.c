@@ -84,6 +84,8 @@ check_required(struct ctx *ctx, const struct spec_table *table, struct load_stat
 		text_addf(&which, ",\n           CASE WHEN bool_or(%s IS NULL) THEN %s END", column,
 		    pg_literal(ctx, names.items[i]));
 	}
+	if (names.count == 0)
+		return;
 	statement = statement_add(ctx, out, "look for rows without a key",
 	    ctx_printf(ctx, "SELECT count(*) AS n, concat_ws(', '%s) AS detail\n  FROM loadstar_stage\n WHERE %s",
 		which.data, any.data));
@@ -167,11 +169,14 @@ generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spe
     struct load_statements *out)
 {
 	struct load_statement *statement;
+	struct names searched;
 
 	(void)spec;
 	*out = (struct load_statements){0};
-	statement_add(ctx, out, "analyze staging",
-	    ctx_printf(ctx, "ANALYZE loadstar_stage (%s)", sql_list(ctx, searched_columns(ctx, table), NULL)));
+	searched = searched_columns(ctx, table);
+	if (searched.count > 0)
+		statement_add(ctx, out, "analyze staging",
+		    ctx_printf(ctx, "ANALYZE loadstar_stage (%s)", sql_list(ctx, searched, NULL)));
 	check_required(ctx, table, out);
 	if (table->kind == TABLE_DIMENSION && table->scd == 2 && table->valid_from != NULL)
 		check_endless(ctx, table, out);
@@ -183,6 +188,7 @@ generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spe
 		statement->counter = COUNT_AFFECTED;
 		statement->field = "filtered";
 	}
-	drop_duplicates(ctx, table, out);
+	if (table->key_count > 0)
+		drop_duplicates(ctx, table, out);
 	return !ctx_failed(ctx);
 }

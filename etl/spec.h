@@ -105,7 +105,7 @@ struct spec_table {
 	const char **keys; /* key of a dimension, grain of a fact; columns marked key */
 	size_t key_count;
 	/* dimensions */
-	int scd;                /* 0: as first seen; 1: as last seen; 2: every version */
+	int scd; /* 0: as first seen; 1: as last seen; 2: every version */
 	enum dimension_write dimension_write;
 	const char *valid_from; /* column; the observation's time */
 	enum delete_mode deletes;

@@ -199,16 +199,23 @@ check_dimension(struct parse *parse, struct spec_table *table, const struct node
 }
 
 static void
+check_fact_write(struct parse *parse, const struct spec_table *table, const struct node *map)
+{
+	if (table->write != WRITE_APPEND && node_get(map, "grain") == NULL)
+		(void)finding(&parse->findings, node_blame(map), "'%s' lacks the key 'grain'", table->name);
+	if (table->write == WRITE_REPLACE_ALL && node_get(map, "time") != NULL)
+		(void)finding(&parse->findings, &node_get(map, "time")->key_place,
+		    "'time' cuts a table into slices; 'write: replace_all' has one slice, the whole table");
+}
+
+static void
 check_fact(struct parse *parse, struct spec_table *table, const struct node *map)
 {
 	static const char *const need_time[] = {"begin", "slice", "lag", "lookback", "changed_by"};
-	const struct node *write = node_get(map, "write");
 
 	check_time_column(parse, table, map, "time");
 	check_time_column(parse, table, map, "changed_by");
-	if (table->write != WRITE_REPLACE_RANGE)
-		(void)finding(&parse->findings, &write->place, "'write: %s' is not available yet; use replace_range",
-		    write->text);
+	check_fact_write(parse, table, map);
 	if (node_get(map, "time") != NULL) {
 		if (node_get(map, "begin") == NULL)
 			(void)finding(&parse->findings, node_blame(map), "'%s' has 'time' and so needs 'begin'",

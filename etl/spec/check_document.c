@@ -43,7 +43,8 @@ visit_slice_bound(struct query_check *check, const struct spec_place *place, con
 	return true;
 }
 
-/* A parameter narrows what is read. Where rows that are not read are taken away, that would lose what other values loaded. */
+/* A parameter narrows what is read. Where rows that are not read are taken away, that would lose what other values
+ * loaded. */
 static bool
 visit_param(struct query_check *check, const struct spec_place *place, size_t i)
 {
@@ -51,12 +52,14 @@ visit_param(struct query_check *check, const struct spec_place *place, size_t i)
 	const struct spec_table *table = check->table;
 
 	check->params_used[i] = true;
-	if (table->kind == TABLE_FACT || table->deletes == DELETES_CLOSE || table->dimension_write == DIMENSION_REPLACE)
+	if (table->kind == TABLE_FACT)
+		return finding(&check->parse->findings, place,
+		    "':%s' is not available yet in a fact, whose slices count as loaded whatever the parameter was",
+		    param->name);
+	if (table->deletes == DELETES_CLOSE || table->dimension_write == DIMENSION_REPLACE)
 		return finding(&check->parse->findings, place,
 		    "':%s' is not available yet where rows that are not read are taken away (%s)", param->name,
-		    table->kind == TABLE_FACT         ? "write: replace_range"
-		    : table->deletes == DELETES_CLOSE ? "deletes: close"
-						      : "write: replace");
+		    table->deletes == DELETES_CLOSE ? "deletes: close" : "write: replace");
 	if (param->column != NULL && table->column_count > 0 && spec_find_column(table, param->column) == NULL)
 		return finding(&check->parse->findings, place,
 		    "':%s' narrows the column '%s', which '%s' does not have", param->name, param->column, table->name);

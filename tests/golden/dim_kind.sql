@@ -114,6 +114,7 @@ WITH opened AS (
     INSERT INTO "public"."dim_kind" ("kind_id", "label", effective_from, effective_to, is_current, row_hash, load_id, loaded_at)
     SELECT s."kind_id", s."label", '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, md5(ROW(s."label")::text), :load_id, now()
       FROM loadstar_stage s JOIN loadstar_keys k ON k."kind_id" = s."kind_id"
+     ORDER BY s.stage_row
     RETURNING 1)
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 

@@ -98,6 +98,10 @@ DELETE FROM loadstar_stage s
  WHERE ranked.place > 1 AND s.stage_row = ranked.stage_row;
 
 -- publish: lock public.dim_list
+-- publish: lock public.fact_all
+-- publish: lock public.fact_append
+-- publish: lock public.fact_once
+-- publish: lock public.fact_upsert
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger
@@ -138,8 +142,57 @@ opened AS (
     SELECT COALESCE(q."list_key", nextval((SELECT pg_get_serial_sequence('"public"."dim_list"', 'list_key')::regclass))), s."id", s."name", s."note", '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, md5(ROW(s."name", s."note")::text), :load_id, now()
       FROM loadstar_stage s JOIN loadstar_keys k ON k."id" = s."id"
       LEFT JOIN back q ON q."id" = s."id"
+     ORDER BY s.stage_row
     RETURNING 1)
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
+
+-- publish: re-point fact_append.list_key
+UPDATE "public"."fact_append" t SET "list_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_append" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_list" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."list_key" <> -1 AND d.is_current) l
+         ON l."id" = f."list_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+
+-- publish: re-point fact_once.list_key
+UPDATE "public"."fact_once" t SET "list_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_once" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_list" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."list_key" <> -1 AND d.is_current) l
+         ON l."id" = f."list_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+
+-- publish: re-point fact_upsert.list_key
+UPDATE "public"."fact_upsert" t SET "list_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_upsert" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_list" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."list_key" <> -1 AND d.is_current) l
+         ON l."id" = f."list_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+
+-- publish: re-point fact_all.list_key
+UPDATE "public"."fact_all" t SET "list_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_all" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_list" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."list_key" <> -1 AND d.is_current) l
+         ON l."id" = f."list_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id AND s.stage_row IS NOT NULL) AS unchanged

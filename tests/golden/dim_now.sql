@@ -116,6 +116,7 @@ WITH opened AS (
     INSERT INTO "public"."dim_now" ("id", "name", "note", effective_from, effective_to, is_current, row_hash, load_id, loaded_at)
     SELECT s."id", s."name", s."note", '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, md5(ROW(s."name", s."note")::text), :load_id, now()
       FROM loadstar_stage s JOIN loadstar_keys k ON k."id" = s."id"
+     ORDER BY s.stage_row
     RETURNING 1)
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 

@@ -167,9 +167,9 @@ written AS (
       LEFT JOIN loadstar."fact_sale_retired" q ON q."sale_id" = r."sale_id"
     ON CONFLICT ("sale_id") DO UPDATE SET "sale_id" = excluded."sale_id", "part_id" = excluded."part_id", "shop_id" = excluded."shop_id", "tag_id" = excluded."tag_id", "kind_id" = excluded."kind_id", "sold_at" = excluded."sold_at", "amount" = excluded."amount", "changed_at" = excluded."changed_at", "part_key" = excluded."part_key", "tag_key" = excluded."tag_key", "kind_key" = excluded."kind_key", load_id = excluded.load_id, loaded_at = excluded.loaded_at
      WHERE NOT EXISTS (SELECT FROM newer n WHERE t."sold_at" >= n.slice_from AND t."sold_at" < n.slice_to)
-    RETURNING t.xmax = 0 AS fresh)
-SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated,
-       count(*) FILTER (WHERE NOT fresh) AS rows_moved, count(*) AS rows_opened
+    RETURNING t.xmax = 0 AS loadstar_fresh)
+SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHERE NOT loadstar_fresh) AS updated,
+       count(*) FILTER (WHERE NOT loadstar_fresh) AS rows_moved, count(*) AS rows_opened
   FROM written;
 
 -- publish: resolve staged rows (into a slice with rows)
@@ -226,15 +226,20 @@ written AS (
      WHERE NOT EXISTS (SELECT FROM "public"."fact_sale" o WHERE o."sale_id" = r."sale_id" AND o."sold_at" >= :from AND o."sold_at" < :to)
     ON CONFLICT ("sale_id") DO UPDATE SET "sale_id" = excluded."sale_id", "part_id" = excluded."part_id", "shop_id" = excluded."shop_id", "tag_id" = excluded."tag_id", "kind_id" = excluded."kind_id", "sold_at" = excluded."sold_at", "amount" = excluded."amount", "changed_at" = excluded."changed_at", "part_key" = excluded."part_key", "tag_key" = excluded."tag_key", "kind_key" = excluded."kind_key", load_id = excluded.load_id, loaded_at = excluded.loaded_at
      WHERE NOT EXISTS (SELECT FROM newer n WHERE t."sold_at" >= n.slice_from AND t."sold_at" < n.slice_to)
-    RETURNING t.xmax = 0 AS fresh)
-SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated,
-       count(*) FILTER (WHERE NOT fresh) AS rows_moved, count(*) AS rows_opened
+    RETURNING t.xmax = 0 AS loadstar_fresh)
+SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHERE NOT loadstar_fresh) AS updated,
+       count(*) FILTER (WHERE NOT loadstar_fresh) AS rows_moved, count(*) AS rows_opened
   FROM written;
 
 -- publish: look for rows that moved on
 SELECT CASE WHEN EXISTS (SELECT slice_from, slice_to FROM loadstar.slice_ledger
      WHERE table_name = 'public.fact_sale' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)
       FROM "public"."fact_sale" t WHERE t."sold_at" >= :from AND t."sold_at" < :to) ELSE 0 END AS n;
+
+-- publish: count rows after
+SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged
+  FROM "public"."fact_sale" t
+ WHERE t."sold_at" >= :from AND t."sold_at" < :to;
 
 -- publish: forget retired keys that came back
 DELETE FROM loadstar."fact_sale_retired" q USING loadstar_stage s WHERE q."sale_id" = s."sale_id";
@@ -245,11 +250,6 @@ SELECT COALESCE(sum(n), 0) AS n, string_agg(key, ', ' ORDER BY key) FILTER (WHER
           FROM "public"."fact_sale" t
          WHERE t."kind_key" = -1 AND t."sold_at" >= :from AND t."sold_at" < :to
          GROUP BY t."kind_id") missing;
-
--- publish: count rows after
-SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged
-  FROM "public"."fact_sale" t
- WHERE t."sold_at" >= :from AND t."sold_at" < :to;
 
 -- publish: content hash
 SELECT count(*) || ':' || COALESCE(sum(hash_record_extended(ROW(t."sale_id", t."part_id", t."shop_id", t."tag_id", t."kind_id", t."sold_at", t."amount", t."changed_at", t."part_key" = -1, t."tag_key" = -1, t."kind_key" = -1), 0)), 0)

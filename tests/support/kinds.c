@@ -2,60 +2,107 @@
 
 #include "base/bug.h"
 
-static const char document[] = "spec: 1\n"
-			       "pipeline: kinds\n"
-			       "warehouse: warehouse\n"
-			       "timezone: Europe/Zurich\n"
-			       "defaults: { slice: P1D, timeouts: { statement: 1m, lock: 10s } }\n"
-			       "sources:\n"
-			       "  shop: { type: postgres, connection: shop }\n"
-			       "tables:\n"
-			       "  dim_first:\n"
-			       "    kind: dimension\n"
-			       "    source: { from: shop, query: first.sql }\n"
-			       "    surrogate: first_key\n"
-			       "    key: [id]\n"
-			       "    columns: { id: integer, name: text, note: text }\n"
-			       "    write: append\n"
-			       "  dim_now:\n"
-			       "    kind: dimension\n"
-			       "    source: { from: shop, query: now.sql }\n"
-			       "    surrogate: now_key\n"
-			       "    key: [id]\n"
-			       "    columns: { id: integer, name: text, note: { type: text, not_null: true } }\n"
-			       "    history: { scd: 1 }\n"
-			       "  dim_list:\n"
-			       "    kind: dimension\n"
-			       "    source: { from: shop, query: list.sql }\n"
-			       "    surrogate: list_key\n"
-			       "    key: [id]\n"
-			       "    columns: { id: integer, name: text, note: text }\n"
-			       "    write: replace\n"
-			       "  dim_past:\n"
-			       "    kind: dimension\n"
-			       "    source: { from: shop, query: past.sql }\n"
-			       "    surrogate: past_key\n"
-			       "    key: [id]\n"
-			       "    columns: { id: integer, name: text, note: text, since: timestamptz }\n"
-			       "    history: { scd: 2, valid_from: since, deletes: ignore }\n";
+static const char document[] =
+    "spec: 1\n"
+    "pipeline: kinds\n"
+    "warehouse: warehouse\n"
+    "timezone: Europe/Zurich\n"
+    "defaults: { slice: P1D, timeouts: { statement: 1m, lock: 10s } }\n"
+    "sources:\n"
+    "  shop: { type: postgres, connection: shop }\n"
+    "tables:\n"
+    "  dim_first:\n"
+    "    kind: dimension\n"
+    "    source: { from: shop, query: first.sql }\n"
+    "    surrogate: first_key\n"
+    "    key: [id]\n"
+    "    columns: { id: integer, name: text, note: text }\n"
+    "    write: append\n"
+    "  dim_now:\n"
+    "    kind: dimension\n"
+    "    source: { from: shop, query: now.sql }\n"
+    "    surrogate: now_key\n"
+    "    key: [id]\n"
+    "    columns: { id: integer, name: text, note: { type: text, not_null: true } }\n"
+    "    history: { scd: 1 }\n"
+    "  dim_list:\n"
+    "    kind: dimension\n"
+    "    source: { from: shop, query: list.sql }\n"
+    "    surrogate: list_key\n"
+    "    key: [id]\n"
+    "    columns: { id: integer, name: text, note: text }\n"
+    "    write: replace\n"
+    "  dim_past:\n"
+    "    kind: dimension\n"
+    "    source: { from: shop, query: past.sql }\n"
+    "    surrogate: past_key\n"
+    "    key: [id]\n"
+    "    columns: { id: integer, name: text, note: text, since: timestamptz }\n"
+    "    history: { scd: 2, valid_from: since, deletes: ignore }\n"
+    "  fact_append:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: append.sql }\n"
+    "    columns: { id: integer, list_id: integer, amount: 'numeric(10,2)', day: timestamptz }\n"
+    "    time: day\n"
+    "    begin: 2024-01-01\n"
+    "    write: append\n"
+    "    lookups: { list_key: { dimension: dim_list, match: list_id } }\n"
+    "  fact_once:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: once.sql }\n"
+    "    grain: [id]\n"
+    "    columns: { id: integer, list_id: integer, amount: 'numeric(10,2)', day: timestamptz }\n"
+    "    time: day\n"
+    "    begin: 2024-01-01\n"
+    "    write: append\n"
+    "    lookups: { list_key: { dimension: dim_list, match: list_id } }\n"
+    "  fact_upsert:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: upsert.sql }\n"
+    "    surrogate: upsert_key\n"
+    "    grain: [id]\n"
+    "    columns: { id: integer, list_id: integer, amount: 'numeric(10,2)', day: timestamptz }\n"
+    "    time: day\n"
+    "    begin: 2024-01-01\n"
+    "    write: upsert\n"
+    "    lookups: { list_key: { dimension: dim_list, match: list_id } }\n"
+    "  fact_all:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: all.sql }\n"
+    "    surrogate: all_key\n"
+    "    grain: [id]\n"
+    "    columns: { id: integer, list_id: integer, amount: 'numeric(10,2)', day: timestamptz }\n"
+    "    write: replace_all\n"
+    "    lookups: { list_key: { dimension: dim_list, match: list_id } }\n";
 
 static struct spec_file files[] = {
+    {"all.sql", "SELECT * FROM fact_all"},
+    {"append.sql", "SELECT * FROM fact_append WHERE day >= :from AND day < :to"},
     {"first.sql", "SELECT * FROM dim_first"},
     {"list.sql", "SELECT * FROM dim_list"},
     {"now.sql", "SELECT * FROM dim_now"},
+    {"once.sql", "SELECT * FROM fact_once WHERE day >= :from AND day < :to"},
     {"past.sql", "SELECT * FROM dim_past"},
     {"pipeline.yaml", document},
+    {"upsert.sql", "SELECT * FROM fact_upsert WHERE day >= :from AND day < :to"},
 };
 
-static const char source_tables[] = "DROP TABLE IF EXISTS dim_first, dim_now, dim_list, dim_past;"
-				    "CREATE TABLE dim_first (id int, name text, note text);"
-				    "CREATE TABLE dim_now (id int, name text, note text);"
-				    "CREATE TABLE dim_list (id int, name text, note text);"
-				    "CREATE TABLE dim_past (id int, name text, note text, since timestamptz);";
+#define TABLES "dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all"
+
+static const char source_tables[] =
+    "DROP TABLE IF EXISTS " TABLES ";"
+    "CREATE TABLE dim_first (id int, name text, note text);"
+    "CREATE TABLE dim_now (id int, name text, note text);"
+    "CREATE TABLE dim_list (id int, name text, note text);"
+    "CREATE TABLE dim_past (id int, name text, note text, since timestamptz);"
+    "CREATE TABLE fact_append (id int, list_id int, amount numeric(10,2), day timestamptz);"
+    "CREATE TABLE fact_once (LIKE fact_append);"
+    "CREATE TABLE fact_upsert (LIKE fact_append);"
+    "CREATE TABLE fact_all (LIKE fact_append);";
 
 const struct loads_pipeline kinds_pipeline = {
     .files = files,
     .count = LENGTH_OF(files),
     .source_tables = source_tables,
-    .no_tables = "DROP TABLE IF EXISTS dim_first, dim_now, dim_list, dim_past",
+    .no_tables = "DROP TABLE IF EXISTS " TABLES,
 };

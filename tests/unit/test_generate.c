@@ -46,7 +46,7 @@ add_one(struct text *out, const char *name, const char *sql)
 static char *
 everything(struct ctx *ctx, const struct spec *spec, const struct spec_table *table)
 {
-	const char *scope = table->kind == TABLE_FACT ? "time" : "table";
+	const char *scope = table->time != NULL ? "time" : "table";
 	struct load_statements statements;
 	struct load_lock *locks;
 	struct text out;
@@ -125,19 +125,6 @@ test_long_names(void **state)
 	}
 }
 
-static void
-test_refused(void **state)
-{
-	struct ctx *ctx = *state;
-	const struct spec *spec = loads_spec(ctx);
-	struct spec_table table = *spec_find_table(spec, "fact_sale");
-	struct load_statements statements;
-
-	table.write = WRITE_APPEND;
-	assert_false(generate_publish(ctx, spec, &table, "time", &statements));
-	assert_int_equal(ctx_failure(ctx)->code, FAIL_NOT_IMPLEMENTED);
-}
-
 int
 main(void)
 {
@@ -145,7 +132,6 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_golden, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_pure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_long_names, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
