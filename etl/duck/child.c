@@ -17,8 +17,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-/* What the process maps beside DuckDB's memory_limit: the library, stacks and arenas of threads, readers' buffers. Measured: a job
- * without rows maps about 450 MiB with two threads. */
+/* What the process maps beside DuckDB's memory_limit: the library, stacks and arenas of threads, readers' buffers. Address
+ * space is not memory: what is used of it is far less. */
 enum { ADDRESS_SPACE_MIB = 768, THREAD_MIB = 80, REQUEST_BYTES = 256 * 1024 * 1024 };
 
 static int
