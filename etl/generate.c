@@ -71,6 +71,16 @@ refers_to(const struct spec_table *table, const struct spec_table *dimension)
 	return false;
 }
 
+/* Whoever writes a table points the facts to it that look it up. */
+static void
+lock_referring(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_lock *locks,
+    size_t *count)
+{
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (refers_to(&spec->tables[i], table))
+			lock_add(locks, count, generate_table_name(ctx, spec, spec->tables[i].name), true);
+}
+
 void
 generate_locks(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_lock **locks,
     size_t *count)
@@ -78,10 +88,14 @@ generate_locks(struct ctx *ctx, const struct spec *spec, const struct spec_table
 	*count = 0;
 	*locks = ctx_alloc_array(ctx, 1 + spec->table_count + table->lookup_count, sizeof(**locks));
 	lock_add(*locks, count, generate_table_name(ctx, spec, table->name), true);
-	for (size_t i = 0; i < table->lookup_count; i++)
-		lock_add(*locks, count, generate_table_name(ctx, spec, table->lookups[i].dimension->name), false);
-	for (size_t i = 0; i < spec->table_count; i++)
-		if (refers_to(&spec->tables[i], table))
-			lock_add(*locks, count, generate_table_name(ctx, spec, spec->tables[i].name), true);
+	lock_referring(ctx, spec, table, *locks, count);
+	for (size_t i = 0; i < table->lookup_count; i++) {
+		const struct spec_lookup *lookup = &table->lookups[i];
+
+		lock_add(*locks, count, generate_table_name(ctx, spec, lookup->dimension->name),
+		    lookup->missing == MISSING_INFER);
+		if (lookup->missing == MISSING_INFER)
+			lock_referring(ctx, spec, lookup->dimension, *locks, count);
+	}
 	qsort(*locks, *count, sizeof(**locks), lock_order);
 }

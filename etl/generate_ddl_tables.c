@@ -1,31 +1,9 @@
 /* generate_ddl_tables: what a dimension and a fact look like. */
-#include "base/bug.h"
 #include "base/text.h"
 #include "etl/generate_sql.h"
 #include "sql/pg.h"
 
-/* What a key of the unknown member reads. The indexes of the key leave it out, so that it stands in no real key's way. */
-static const char *
-neutral_value(const struct spec_type *type)
-{
-	switch (type->kind) {
-	case TYPE_TEXT: return "'unknown'";
-	case TYPE_SMALLINT:
-	case TYPE_INTEGER:
-	case TYPE_BIGINT:
-	case TYPE_DOUBLE: return "-1";
-	case TYPE_NUMERIC: return type->precision > 0 && type->precision == type->scale ? "0" : "-1";
-	case TYPE_BOOLEAN: return "false";
-	case TYPE_DATE: return "DATE '0001-01-01'";
-	case TYPE_TIMESTAMP: return "TIMESTAMP '0001-01-01 00:00:00'";
-	case TYPE_TIMESTAMPTZ: return "TIMESTAMPTZ '0001-01-01 00:00:00+00'";
-	case TYPE_UUID: return "UUID '00000000-0000-0000-0000-000000000000'";
-	case TYPE_JSONB: return "JSONB '{}'";
-	}
-	ASSERT(!"a type without a neutral value");
-	return "";
-}
-
+/* What a key of the unknown member reads stands in no real key's way: the indexes of the key leave it out. */
 static void
 seed_unknown(struct ctx *ctx, const char *target, const struct spec_table *table, struct load_statements *out)
 {
@@ -39,7 +17,7 @@ seed_unknown(struct ctx *ctx, const char *target, const struct spec_table *table
 		if (!column->key && !column->not_null)
 			continue;
 		text_addf(&names, ", %s", pg_identifier(ctx, column->name));
-		text_addf(&values, ", %s", neutral_value(&column->type));
+		text_addf(&values, ", %s", sql_neutral_value(&column->type));
 	}
 	statement_add(ctx, out, "seed the unknown member",
 	    ctx_printf(ctx,

@@ -175,40 +175,6 @@ update_changed(const struct fact *fact)
 	statement->when = WHEN_FILLED;
 }
 
-/* The rows of the table that this load answers for: its slice; where rows stay that were not staged, those that were. */
-static char *
-answered_rows(const struct fact *fact)
-{
-	char *slice = sql_slice(fact->ctx, fact->table, fact->scope, "t");
-
-	if (fact->keys.count == 0 || (fact->table->write != WRITE_APPEND && fact->table->write != WRITE_UPSERT))
-		return slice;
-	return ctx_printf(fact->ctx, "EXISTS (SELECT FROM loadstar_stage s WHERE %s)",
-	    sql_equal(fact->ctx, fact->keys, "s", "t"));
-}
-
-/* missing: fail. Asked of what was written, which is what readers would see. */
-static void
-check_missing(const struct fact *fact, const struct spec_lookup *lookup)
-{
-	struct ctx *ctx = fact->ctx;
-	struct names match = {.items = lookup->match, .count = lookup->dimension->key_count};
-	char *keys = sql_list(ctx, match, "t");
-	struct load_statement *statement = statement_add(ctx, fact->out, ctx_printf(ctx, "check %s", lookup->column),
-	    ctx_printf(ctx,
-		"SELECT COALESCE(sum(n), 0) AS n, string_agg(key, ', ' ORDER BY key) FILTER (WHERE place <= 5) AS detail\n"
-		"  FROM (SELECT concat_ws('/', %s) AS key, count(*) AS n, row_number() OVER (ORDER BY concat_ws('/', %s)) AS place\n"
-		"          FROM %s t\n"
-		"         WHERE t.%s = " UNKNOWN_KEY " AND %s\n"
-		"         GROUP BY %s) missing",
-		keys, keys, fact->target, pg_identifier(ctx, lookup->column), answered_rows(fact), keys));
-
-	statement->counter = COUNT_MUST_BE_0;
-	statement->code = FAIL_LOOKUP_MISSING;
-	statement->message =
-	    ctx_printf(ctx, "rows of %s have no member in %s", fact->table->name, lookup->dimension->name);
-}
-
 static void
 compare_and_write(const struct fact *fact)
 {
@@ -226,16 +192,6 @@ compare_and_write(const struct fact *fact)
 	write_rows(fact, WHEN_FILLED, "insert new rows", "loadstar_rows",
 	    ctx_printf(ctx, "\n     WHERE NOT EXISTS (SELECT FROM %s o WHERE %s AND %s)", fact->target,
 		sql_equal(ctx, fact->keys, "o", "r"), sql_slice(ctx, fact->table, fact->scope, "o")));
-}
-
-static bool
-is_supported(struct ctx *ctx, const struct spec_table *table)
-{
-	for (size_t i = 0; i < table->lookup_count; i++)
-		if (table->lookups[i].missing != MISSING_UNKNOWN && table->lookups[i].missing != MISSING_FAIL)
-			return fail(ctx, FAIL_NOT_IMPLEMENTED, "%s.%s: missing can be unknown or fail", table->name,
-			    table->lookups[i].column);
-	return true;
 }
 
 static struct fact
@@ -278,8 +234,7 @@ generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spe
 {
 	struct fact fact = describe(ctx, spec, table, scope, out);
 
-	if (!is_supported(ctx, table))
-		return false;
+	generate_fact_missing(&fact);
 	if (table->write == WRITE_REPLACE_RANGE || table->write == WRITE_REPLACE_ALL)
 		generate_fact_by_slice(&fact);
 	else if (table->key_count > 0)
@@ -290,8 +245,6 @@ generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spe
 		statement_add(ctx, out, "forget retired keys that came back",
 		    ctx_printf(ctx, "DELETE FROM %s q USING loadstar_stage s WHERE %s", fact.retired,
 			sql_equal(ctx, fact.keys, "q", "s")));
-	for (size_t i = 0; i < table->lookup_count; i++)
-		if (table->lookups[i].missing == MISSING_FAIL)
-			check_missing(&fact, &table->lookups[i]);
+	generate_fact_check_missing(&fact);
 	return !ctx_failed(ctx);
 }

@@ -31,6 +31,10 @@ bool fact_may_move(const struct fact *fact);
 /* ", touched AS (…)" that keeps the keys of a CTE's rows when the fact is looked up; else "". where: "" or " WHERE …". */
 const char *fact_touched(const struct fact *fact, const char *rows, const char *where);
 
+/* missing: quarantine and infer, before rows are written; fail, after. */
+void generate_fact_missing(const struct fact *fact);
+void generate_fact_check_missing(const struct fact *fact);
+
 /* Rows by their grain, wherever they are: append and upsert. */
 void generate_fact_by_grain(const struct fact *fact);
 

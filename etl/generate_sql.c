@@ -203,6 +203,27 @@ sql_bookkeeping(struct ctx *ctx, const struct spec_table *table, const char *suf
 	return pg_identifier(ctx, name);
 }
 
+const char *
+sql_neutral_value(const struct spec_type *type)
+{
+	switch (type->kind) {
+	case TYPE_TEXT: return "'unknown'";
+	case TYPE_SMALLINT:
+	case TYPE_INTEGER:
+	case TYPE_BIGINT:
+	case TYPE_DOUBLE: return "-1";
+	case TYPE_NUMERIC: return type->precision > 0 && type->precision == type->scale ? "0" : "-1";
+	case TYPE_BOOLEAN: return "false";
+	case TYPE_DATE: return "DATE '0001-01-01'";
+	case TYPE_TIMESTAMP: return "TIMESTAMP '0001-01-01 00:00:00'";
+	case TYPE_TIMESTAMPTZ: return "TIMESTAMPTZ '0001-01-01 00:00:00+00'";
+	case TYPE_UUID: return "UUID '00000000-0000-0000-0000-000000000000'";
+	case TYPE_JSONB: return "JSONB '{}'";
+	}
+	ASSERT(!"a type without a neutral value");
+	return "";
+}
+
 char *
 sql_next_key(struct ctx *ctx, const struct spec *spec, const struct spec_table *table)
 {

@@ -37,6 +37,9 @@ char *sql_column_type(struct ctx *ctx, const struct spec_table *table, const cha
 char *sql_table(struct ctx *ctx, const struct spec *spec, const struct spec_table *table);
 char *sql_bookkeeping(struct ctx *ctx, const struct spec_table *table, const char *suffix);
 
+/* What a column that cannot be NULL says of a member that nothing is known of. */
+const char *sql_neutral_value(const struct spec_type *type);
+
 /* The next surrogate key of a table, as an expression that looks its sequence up once. */
 char *sql_next_key(struct ctx *ctx, const struct spec *spec, const struct spec_table *table);
 

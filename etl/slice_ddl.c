@@ -58,24 +58,28 @@ check_numbers(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 		   spec->pipeline, (long long)highest);
 }
 
+/* Whatever a load of one of the tables locks, it reads or writes: a fact is resolved by its dimensions, a dimension re-points its
+ * facts. */
 static bool
-is_wanted(const struct spec_table *table, const struct spec_table *const *tables, size_t count)
+is_wanted(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    const struct spec_table *const *tables, size_t count)
 {
+	CTX_SCOPE(tmp, ctx);
+	const char *name = generate_table_name(tmp, spec, table->name);
+
 	for (size_t i = 0; i < count; i++) {
-		if (text_equal(table->name, tables[i]->name))
-			return true;
-		for (size_t k = 0; k < tables[i]->lookup_count; k++)
-			if (text_equal(table->name, tables[i]->lookups[k].dimension->name))
-				return true;
-		for (size_t k = 0; k < table->lookup_count; k++)
-			if (text_equal(tables[i]->name, table->lookups[k].dimension->name))
+		struct load_lock *locks;
+		size_t lock_count;
+
+		generate_locks(tmp, spec, tables[i], &locks, &lock_count);
+		for (size_t k = 0; k < lock_count; k++)
+			if (text_equal(locks[k].table, name))
 				return true;
 	}
 	return false;
 }
 
-/* The tables of the run and their neighbours: a fact is resolved by its dimensions, a dimension re-points its facts. Views may
- * be made of any table. */
+/* The tables of the run and those they need. Views may be made of any table. */
 static bool
 create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table *const *tables, size_t count)
 {
@@ -83,7 +87,7 @@ create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table 
 	struct load_statements statements;
 
 	for (size_t i = 0; i < spec->table_count; i++)
-		if ((spec->view_count > 0 || is_wanted(&spec->tables[i], tables, count)) &&
+		if ((spec->view_count > 0 || is_wanted(ctx, spec, &spec->tables[i], tables, count)) &&
 		    (!generate_ddl(ctx, spec, &spec->tables[i], &statements) ||
 			!run_statements(ctx, loading, &statements)))
 			return false;

@@ -100,7 +100,7 @@ check_as_of(struct parse *parse, const struct spec_table *table, struct spec_loo
 static void
 check_lookup(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup, const struct node *map)
 {
-	const struct node *dimension = node_get(map, "dimension"), *missing = node_get(map, "missing");
+	const struct node *dimension = node_get(map, "dimension");
 	const struct spec_column *column = spec_find_column(table, lookup->column);
 
 	if (!text_is_name(lookup->column) || text_starts_with(lookup->column, "loadstar_"))
@@ -108,9 +108,6 @@ check_lookup(struct parse *parse, const struct spec_table *table, struct spec_lo
 	else if (column != NULL || text_equal(lookup->column, table->surrogate))
 		(void)finding(&parse->findings, &lookup->place, "'%s' is a column already; a lookup makes its own",
 		    lookup->column);
-	if (lookup->missing == MISSING_INFER || lookup->missing == MISSING_QUARANTINE)
-		(void)finding(&parse->findings, &missing->place,
-		    "'missing: %s' is not available yet; use unknown or fail", missing->text);
 	if (dimension != NULL && node_text(map, "dimension") != NULL)
 		lookup->dimension = find_dimension(parse, table, dimension);
 	if (table->column_count == 0)

@@ -90,6 +90,7 @@ DELETE FROM loadstar_stage s
  WHERE ranked.place > 1 AND s.stage_row = ranked.stage_row;
 
 -- publish: lock public.dim_first
+-- publish: lock public.fact_guess
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger
@@ -119,6 +120,18 @@ WITH opened AS (
      ORDER BY s.stage_row
     RETURNING 1)
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
+
+-- publish: re-point fact_guess.first_key
+UPDATE "public"."fact_guess" t SET "first_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."first_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."first_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_first" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."first_key" <> -1 AND d.is_current) l
+         ON l."id" = f."first_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."first_key" <> resolved.loadstar_key;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id) AS unchanged

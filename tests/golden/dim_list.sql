@@ -100,6 +100,8 @@ DELETE FROM loadstar_stage s
 -- publish: lock public.dim_list
 -- publish: lock public.fact_all
 -- publish: lock public.fact_append
+-- publish: lock public.fact_ask
+-- publish: lock public.fact_guess
 -- publish: lock public.fact_once
 -- publish: lock public.fact_upsert
 -- publish: look for a newer snapshot
@@ -186,6 +188,30 @@ UPDATE "public"."fact_upsert" t SET "list_key" = resolved.loadstar_key
 UPDATE "public"."fact_all" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_all" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_list" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."list_key" <> -1 AND d.is_current) l
+         ON l."id" = f."list_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+
+-- publish: re-point fact_guess.list_key
+UPDATE "public"."fact_guess" t SET "list_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_list" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."list_key" <> -1 AND d.is_current) l
+         ON l."id" = f."list_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+
+-- publish: re-point fact_ask.list_key
+UPDATE "public"."fact_ask" t SET "list_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_ask" f JOIN loadstar_keys k ON f."list_id" = k."id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d

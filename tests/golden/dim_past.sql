@@ -134,6 +134,8 @@ DELETE FROM loadstar_stage s
  WHERE ranked.place > 1 AND s.stage_row = ranked.stage_row;
 
 -- publish: lock public.dim_past
+-- publish: lock public.fact_ask
+-- publish: lock public.fact_guess
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger
@@ -244,6 +246,33 @@ opened AS (
      WHERE NOT EXISTS (SELECT FROM "public"."dim_past" d WHERE d."id" = v."id" AND d.effective_from = v.effective_from AND d."past_key" <> -1)
     RETURNING 1)
 SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
+
+-- publish: re-point fact_guess.past_key
+UPDATE "public"."fact_guess" t SET "past_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."past_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."past_key" AS loadstar_key, d.is_current,
+               CASE WHEN lag(d.effective_from) OVER (PARTITION BY d."id" ORDER BY d.effective_from) IS NULL
+                     THEN '-infinity' ELSE d.effective_from END AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_past" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."past_key" <> -1) l
+         ON l."id" = f."past_id"
+        AND (f."day" >= l.loadstar_from AND f."day" < l.loadstar_to OR f."day" IS NULL AND l.is_current)) resolved
+ WHERE t.ctid = resolved.row_id AND t."past_key" <> resolved.loadstar_key;
+
+-- publish: re-point fact_ask.past_key
+UPDATE "public"."fact_ask" t SET "past_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_ask" f JOIN loadstar_keys k ON f."past_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."past_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_past" d
+          JOIN loadstar_keys k ON d."id" = k."id"
+         WHERE d."past_key" <> -1) l
+         ON l."id" = f."past_id"
+        AND (f."day" >= l.loadstar_from AND f."day" < l.loadstar_to OR f."day" IS NULL AND l.is_current)) resolved
+ WHERE t.ctid = resolved.row_id AND t."past_key" <> resolved.loadstar_key;
 
 -- publish: count versions after
 SELECT count(*) AS rows_after FROM "public"."dim_past" d JOIN loadstar_keys k ON d."id" = k."id" WHERE d."past_key" <> -1;

@@ -73,12 +73,37 @@ static const char document[] =
     "    grain: [id]\n"
     "    columns: { id: integer, list_id: integer, amount: 'numeric(10,2)', day: timestamptz }\n"
     "    write: replace_all\n"
-    "    lookups: { list_key: { dimension: dim_list, match: list_id } }\n";
+    "    lookups: { list_key: { dimension: dim_list, match: list_id } }\n"
+    "  fact_guess:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: guess.sql }\n"
+    "    grain: [id]\n"
+    "    columns: { id: integer, first_id: integer, now_id: integer, list_id: integer, past_id: integer, day: timestamptz }\n"
+    "    time: day\n"
+    "    begin: 2024-01-01\n"
+    "    lookups:\n"
+    "      first_key: { dimension: dim_first, match: first_id, missing: infer }\n"
+    "      now_key: { dimension: dim_now, match: now_id, missing: infer }\n"
+    "      list_key: { dimension: dim_list, match: list_id, missing: infer }\n"
+    "      past_key: { dimension: dim_past, match: past_id, as_of: day, missing: infer }\n"
+    "  fact_ask:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: ask.sql }\n"
+    "    grain: [id]\n"
+    "    columns: { id: integer, now_id: integer, list_id: integer, past_id: integer, day: timestamptz }\n"
+    "    time: day\n"
+    "    begin: 2024-01-01\n"
+    "    lookups:\n"
+    "      now_key: { dimension: dim_now, match: now_id }\n"
+    "      list_key: { dimension: dim_list, match: list_id, missing: quarantine }\n"
+    "      past_key: { dimension: dim_past, match: past_id, as_of: day, before_first: missing }\n";
 
 static struct spec_file files[] = {
     {"all.sql", "SELECT * FROM fact_all"},
     {"append.sql", "SELECT * FROM fact_append WHERE day >= :from AND day < :to"},
+    {"ask.sql", "SELECT * FROM fact_ask WHERE day >= :from AND day < :to"},
     {"first.sql", "SELECT * FROM dim_first"},
+    {"guess.sql", "SELECT * FROM fact_guess WHERE day >= :from AND day < :to"},
     {"list.sql", "SELECT * FROM dim_list"},
     {"now.sql", "SELECT * FROM dim_now"},
     {"once.sql", "SELECT * FROM fact_once WHERE day >= :from AND day < :to"},
@@ -87,7 +112,8 @@ static struct spec_file files[] = {
     {"upsert.sql", "SELECT * FROM fact_upsert WHERE day >= :from AND day < :to"},
 };
 
-#define TABLES "dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all"
+#define TABLES \
+	"dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all, fact_guess, fact_ask"
 
 static const char source_tables[] =
     "DROP TABLE IF EXISTS " TABLES ";"
@@ -98,7 +124,9 @@ static const char source_tables[] =
     "CREATE TABLE fact_append (id int, list_id int, amount numeric(10,2), day timestamptz);"
     "CREATE TABLE fact_once (LIKE fact_append);"
     "CREATE TABLE fact_upsert (LIKE fact_append);"
-    "CREATE TABLE fact_all (LIKE fact_append);";
+    "CREATE TABLE fact_all (LIKE fact_append);"
+    "CREATE TABLE fact_guess (id int, first_id int, now_id int, list_id int, past_id int, day timestamptz);"
+    "CREATE TABLE fact_ask (id int, now_id int, list_id int, past_id int, day timestamptz);";
 
 const struct loads_pipeline kinds_pipeline = {
     .files = files,

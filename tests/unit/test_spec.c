@@ -95,7 +95,6 @@ static const struct refusal {
     {"lag: 10m", "lag: ten", ":31:10: 'lag' is 'ten', but must be a duration"},
     {"write: replace_range", "write: replace_all",
 	":29:5: 'time' cuts a table into slices; 'write: replace_all' has one slice, the whole table"},
-    {"missing: fail", "missing: infer", "'missing: infer' is not available yet; use unknown or fail"},
     {"dimension: dim_robots", "dimension: dim_robot",
 	":35:40: there is no dimension 'dim_robot'; did you mean 'dim_robots'?"},
     {"dimension: dim_robots", "dimension: fact_uses", "'fact_uses' is a fact, not a dimension"},
