@@ -205,6 +205,10 @@ describe(struct ctx *ctx, const struct spec *spec, const struct spec_table *tabl
 	fact.keys = names_keys(table);
 	fact.columns = names_columns(ctx, table);
 	fact.written = names_join(ctx, fact.columns, names_lookups(ctx, table));
+	for (size_t i = 0; i < spec->table_count; i++)
+		for (size_t k = 0; k < spec->tables[i].lookup_count; k++)
+			fact.referred =
+			    fact.referred || text_equal(spec->tables[i].lookups[k].dimension->name, table->name);
 	fact.surrogate = table->surrogate == NULL ? NULL : pg_identifier(ctx, table->surrogate);
 	return fact;
 }
@@ -235,12 +239,20 @@ generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spe
 	struct fact fact = describe(ctx, spec, table, scope, out);
 
 	generate_fact_missing(&fact);
+	if (fact.referred)
+		statement_add(ctx, out, "make room for the keys",
+		    ctx_printf(ctx, "CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS SELECT %s FROM %s LIMIT 0",
+			sql_list(ctx, fact.keys, NULL), fact.target));
 	if (table->write == WRITE_REPLACE_RANGE || table->write == WRITE_REPLACE_ALL)
 		generate_fact_by_slice(&fact);
 	else if (table->key_count > 0)
 		generate_fact_by_grain(&fact);
 	else
 		generate_fact_by_content(&fact);
+	if (fact.referred) {
+		statement_add(ctx, out, "analyze the keys", ctx_strdup(ctx, "ANALYZE loadstar_keys"));
+		generate_repoint(ctx, spec, table, out);
+	}
 	if (table_retires(table))
 		statement_add(ctx, out, "forget retired keys that came back",
 		    ctx_printf(ctx, "DELETE FROM %s q USING loadstar_stage s WHERE %s", fact.retired,

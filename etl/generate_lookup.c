@@ -3,7 +3,7 @@
  *
  * A version is valid from its effective_from until its effective_to. Before a key's first version the first one counts (unless
  * before_first says otherwise), which is why that one is made to begin at -infinity here. In a gap that a delete made, and for
- * unknown keys, nothing is found. The unknown member never is.
+ * unknown keys, nothing is found. The unknown member never is. A fact is looked up by its grain alone.
  */
 #include "base/text.h"
 #include "etl/generate_sql.h"
@@ -17,6 +17,9 @@ lookup_versions(struct ctx *ctx, const struct spec *spec, const struct spec_look
 	const char *surrogate = pg_identifier(ctx, dimension->surrogate), *from = "d.effective_from";
 	char *keys = sql_list(ctx, names_keys(dimension), "d");
 
+	if (dimension->kind == TABLE_FACT)
+		return ctx_printf(ctx, "SELECT %s, d.%s AS loadstar_key FROM %s d%s", keys, surrogate,
+		    sql_table(ctx, spec, dimension), restrict_join);
 	if (lookup->as_of != NULL && dimension->scd == 2 && !lookup->before_first_missing)
 		from = ctx_printf(ctx,
 		    "CASE WHEN lag(d.effective_from) OVER (PARTITION BY %s ORDER BY d.effective_from) IS NULL\n"

@@ -66,10 +66,10 @@ enum lookup_missing { MISSING_UNKNOWN, MISSING_FAIL, MISSING_INFER, MISSING_QUAR
 
 struct spec_table;
 struct spec_lookup {
-	const char *column; /* the surrogate key column it fills in this table */
-	const struct spec_table *dimension;
-	const char **match; /* columns of this table, in the order of the dimension's key */
-	const char *as_of;  /* column of this table; NULL: the current version */
+	const char *column;                 /* the surrogate key column it fills in this table */
+	const struct spec_table *dimension; /* or a fact with a surrogate key: looked up by its grain */
+	const char **match;                 /* columns of this table, in the order of the dimension's key */
+	const char *as_of;                  /* column of this table; NULL: the current version */
 	enum lookup_missing missing;
 	bool before_first_missing; /* before a key's first version: false: the first one, true: as missing */
 	struct spec_place place;
@@ -124,7 +124,7 @@ struct spec_table {
 	bool fail_run; /* on_error: fail (default), or continue */
 	struct retry_policy retry;
 	struct spec_timeouts timeouts;
-	int64_t wave; /* dimensions 2…, facts after them; lookups order them (0 plan, 1 ddl) */
+	int64_t wave; /* dimensions 2…, facts after them, each after those it looks up (0 plan, 1 ddl) */
 	struct spec_place place;
 };
 

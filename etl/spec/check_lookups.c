@@ -3,8 +3,11 @@
 #include "base/text.h"
 #include "etl/spec/parse.h"
 
+static const char *const kinds[] = {[TABLE_DIMENSION] = "dimension", [TABLE_FACT] = "fact"};
+
+/* The table that `dimension: name` or `fact: name` means. */
 static const struct spec_table *
-find_dimension(struct parse *parse, const struct spec_table *table, const struct node *node)
+find_referred(struct parse *parse, const struct spec_table *table, const struct node *node, enum table_kind kind)
 {
 	const struct spec *spec = parse->spec;
 	const char **names = ctx_alloc_array(parse->findings.ctx, spec->table_count + 1, sizeof(*names));
@@ -12,8 +15,9 @@ find_dimension(struct parse *parse, const struct spec_table *table, const struct
 	const char *nearest;
 	size_t count = 0;
 
-	if (found != NULL && found->kind != TABLE_DIMENSION)
-		(void)finding(&parse->findings, &node->place, "'%s' is a fact, not a dimension", node->text);
+	if (found != NULL && found->kind != kind)
+		(void)finding(&parse->findings, &node->place, "'%s' is a %s, not a %s", node->text, kinds[found->kind],
+		    kinds[kind]);
 	else if (found == table)
 		(void)finding(&parse->findings, &node->place, "'%s' cannot look itself up", node->text);
 	else if (found != NULL)
@@ -21,10 +25,10 @@ find_dimension(struct parse *parse, const struct spec_table *table, const struct
 	if (found != NULL)
 		return NULL;
 	for (size_t i = 0; i < spec->table_count; i++)
-		if (spec->tables[i].kind == TABLE_DIMENSION && &spec->tables[i] != table)
+		if (spec->tables[i].kind == kind && &spec->tables[i] != table)
 			names[count++] = spec->tables[i].name;
 	nearest = text_nearest(node->text, names, count);
-	(void)finding(&parse->findings, &node->place, "there is no dimension '%s'%s%s%s", node->text,
+	(void)finding(&parse->findings, &node->place, "there is no %s '%s'%s%s%s", kinds[kind], node->text,
 	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 	return NULL;
 }
@@ -62,8 +66,8 @@ check_match(struct parse *parse, const struct spec_table *table, const struct sp
 	struct ctx *ctx = parse->findings.ctx;
 
 	if (dimension != NULL && dimension->key_count > 0 && count != dimension->key_count)
-		(void)finding(&parse->findings, &match->place, "'%s' has a key of %zu columns, 'match' names %zu",
-		    dimension->name, dimension->key_count, count);
+		(void)finding(&parse->findings, &match->place, "'%s' has a %s of %zu columns, 'match' names %zu",
+		    dimension->name, dimension->kind == TABLE_FACT ? "grain" : "key", dimension->key_count, count);
 	for (size_t i = 0; i < count; i++, item = item->next) {
 		const struct spec_column *column = find_column(parse, table, item), *key;
 
@@ -92,15 +96,53 @@ check_as_of(struct parse *parse, const struct spec_table *table, struct spec_loo
 	    column->type.kind != TYPE_TIMESTAMPTZ)
 		(void)finding(&parse->findings, &node->place,
 		    "'%s' must be a date, timestamp or timestamptz to be 'as_of'", node->text);
-	if (lookup->dimension != NULL && lookup->dimension->scd != 2)
+	if (lookup->dimension != NULL && lookup->dimension->kind == TABLE_DIMENSION && lookup->dimension->scd != 2)
 		(void)finding(&parse->findings, &node->key_place,
 		    "'as_of' needs a dimension with scd 2; '%s' has no versions", lookup->dimension->name);
+}
+
+/* A fact is looked up by its grain, and has a key to be referred to by. */
+static void
+check_fact_lookup(struct parse *parse, const struct spec_lookup *lookup, const struct node *map)
+{
+	static const char *const of_dimensions[] = {"as_of", "before_first"};
+	const struct node *missing = node_get(map, "missing");
+
+	for (size_t i = 0; i < sizeof(of_dimensions) / sizeof(*of_dimensions); i++)
+		if (node_get(map, of_dimensions[i]) != NULL)
+			(void)finding(&parse->findings, &node_get(map, of_dimensions[i])->key_place,
+			    "'%s' needs a dimension: a fact has no versions", of_dimensions[i]);
+	if (lookup->missing == MISSING_INFER)
+		(void)finding(&parse->findings, &missing->place, "'missing: infer' needs a dimension");
+	if (lookup->dimension == NULL)
+		return;
+	if (lookup->dimension->surrogate == NULL || lookup->dimension->key_count == 0)
+		(void)finding(&parse->findings, &node_get(map, "fact")->place,
+		    "'%s' has no '%s', and so cannot be looked up", lookup->dimension->name,
+		    lookup->dimension->surrogate == NULL ? "surrogate" : "grain");
+}
+
+static void
+check_referred(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup, const struct node *map)
+{
+	const struct node *dimension = node_get(map, "dimension"), *fact = node_get(map, "fact");
+
+	if (dimension == NULL && fact == NULL && map->kind == NODE_MAP)
+		(void)finding(&parse->findings, &lookup->place, "'%s' lacks the key 'dimension' or 'fact'",
+		    lookup->column);
+	if (dimension != NULL && fact != NULL)
+		(void)finding(&parse->findings, &fact->key_place, "a lookup names a dimension or a fact, not both");
+	else if (dimension != NULL && node_text(map, "dimension") != NULL)
+		lookup->dimension = find_referred(parse, table, dimension, TABLE_DIMENSION);
+	else if (fact != NULL && node_text(map, "fact") != NULL)
+		lookup->dimension = find_referred(parse, table, fact, TABLE_FACT);
+	if (fact != NULL)
+		check_fact_lookup(parse, lookup, map);
 }
 
 static void
 check_lookup(struct parse *parse, const struct spec_table *table, struct spec_lookup *lookup, const struct node *map)
 {
-	const struct node *dimension = node_get(map, "dimension");
 	const struct spec_column *column = spec_find_column(table, lookup->column);
 
 	if (!text_is_name(lookup->column) || text_starts_with(lookup->column, "loadstar_"))
@@ -108,8 +150,7 @@ check_lookup(struct parse *parse, const struct spec_table *table, struct spec_lo
 	else if (column != NULL || text_equal(lookup->column, table->surrogate))
 		(void)finding(&parse->findings, &lookup->place, "'%s' is a column already; a lookup makes its own",
 		    lookup->column);
-	if (dimension != NULL && node_text(map, "dimension") != NULL)
-		lookup->dimension = find_dimension(parse, table, dimension);
+	check_referred(parse, table, lookup, map);
 	if (table->column_count == 0)
 		return;
 	if (lookup->match != NULL)
@@ -148,22 +189,19 @@ raise(struct spec_table *table)
 	return raised;
 }
 
-/* Dimensions from wave 2 on, each above those it looks up; then the facts. */
-void
-check_waves(struct parse *parse)
+/* Raises the tables of a kind above those they look up. */
+static void
+raise_kind(struct parse *parse, enum table_kind kind)
 {
 	struct spec *spec = parse->spec;
-	int64_t last = 2;
 	bool raised = true;
 
-	for (size_t i = 0; i < spec->table_count; i++)
-		spec->tables[i].wave = 2;
 	for (size_t pass = 0; raised && pass <= spec->table_count; pass++) {
 		raised = false;
 		for (size_t i = 0; i < spec->table_count; i++) {
 			struct spec_table *table = &spec->tables[i];
 
-			if (table->kind != TABLE_DIMENSION || !raise(table))
+			if (table->kind != kind || !raise(table))
 				continue;
 			raised = true;
 			if (pass == spec->table_count)
@@ -171,10 +209,23 @@ check_waves(struct parse *parse)
 				    "the lookups of '%s' lead back to itself", table->name);
 		}
 	}
+}
+
+/* Dimensions from wave 2 on, then the facts; each above those it looks up. */
+void
+check_waves(struct parse *parse)
+{
+	struct spec *spec = parse->spec;
+	int64_t last = 2;
+
+	for (size_t i = 0; i < spec->table_count; i++)
+		spec->tables[i].wave = 2;
+	raise_kind(parse, TABLE_DIMENSION);
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (spec->tables[i].kind == TABLE_DIMENSION && spec->tables[i].wave > last)
 			last = spec->tables[i].wave;
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (spec->tables[i].kind == TABLE_FACT)
 			spec->tables[i].wave = last + 1;
+	raise_kind(parse, TABLE_FACT);
 }

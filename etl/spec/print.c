@@ -37,7 +37,8 @@ lookup_to_json(struct ctx *ctx, const struct spec_lookup *lookup)
 	json_t *object = json_new_object(ctx);
 
 	json_put_string(ctx, object, "column", lookup->column);
-	json_put_string(ctx, object, "dimension", lookup->dimension->name);
+	json_put_string(ctx, object, lookup->dimension->kind == TABLE_FACT ? "fact" : "dimension",
+	    lookup->dimension->name);
 	json_put(object, "match", names_to_json(ctx, lookup->match, lookup->dimension->key_count));
 	json_put_string(ctx, object, "as_of", lookup->as_of);
 	json_put_string(ctx, object, "missing", missing_names[lookup->missing]);

@@ -96,6 +96,10 @@ DELETE FROM loadstar_stage s
 
 -- publish: lock public.dim_list, shared
 -- publish: lock public.fact_all
+-- publish: lock public.fact_line
+-- publish: make room for the keys
+CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS SELECT "id" FROM "public"."fact_all" LIMIT 0;
+
 -- publish: count rows before
 SELECT count(*) AS rows_before FROM "public"."fact_all" t WHERE true;
 
@@ -112,7 +116,8 @@ WITH written AS (
          ON l1."id" = s."list_id") r
       LEFT JOIN loadstar."fact_all_retired" q ON q."id" = r."id"
     ON CONFLICT ("id") DO UPDATE SET "id" = excluded."id", "list_id" = excluded."list_id", "amount" = excluded."amount", "day" = excluded."day", "list_key" = excluded."list_key", load_id = excluded.load_id, loaded_at = excluded.loaded_at
-    RETURNING t.xmax = 0 AS loadstar_fresh)
+    RETURNING t.xmax = 0 AS loadstar_fresh, t."id"),
+touched AS (INSERT INTO loadstar_keys ("id") SELECT "id" FROM written WHERE loadstar_fresh)
 SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHERE NOT loadstar_fresh) AS updated,
        count(*) FILTER (WHERE NOT loadstar_fresh) AS rows_moved, count(*) AS rows_opened
   FROM written;
@@ -136,7 +141,8 @@ WITH gone AS (
      WHERE true
        AND NOT EXISTS (SELECT FROM loadstar_rows r WHERE r."id" = t."id")
     RETURNING t."id", t."all_key"),
-kept AS (INSERT INTO loadstar."fact_all_retired" ("id", "all_key") SELECT "id", "all_key" FROM gone)
+kept AS (INSERT INTO loadstar."fact_all_retired" ("id", "all_key") SELECT "id", "all_key" FROM gone),
+touched AS (INSERT INTO loadstar_keys ("id") SELECT "id" FROM gone)
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
@@ -153,7 +159,8 @@ WITH written AS (
       LEFT JOIN loadstar."fact_all_retired" q ON q."id" = r."id"
      WHERE NOT EXISTS (SELECT FROM "public"."fact_all" o WHERE o."id" = r."id" AND true)
     ON CONFLICT ("id") DO UPDATE SET "id" = excluded."id", "list_id" = excluded."list_id", "amount" = excluded."amount", "day" = excluded."day", "list_key" = excluded."list_key", load_id = excluded.load_id, loaded_at = excluded.loaded_at
-    RETURNING t.xmax = 0 AS loadstar_fresh)
+    RETURNING t.xmax = 0 AS loadstar_fresh, t."id"),
+touched AS (INSERT INTO loadstar_keys ("id") SELECT "id" FROM written WHERE loadstar_fresh)
 SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHERE NOT loadstar_fresh) AS updated,
        count(*) FILTER (WHERE NOT loadstar_fresh) AS rows_moved, count(*) AS rows_opened
   FROM written;
@@ -162,6 +169,18 @@ SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHER
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged
   FROM "public"."fact_all" t
  WHERE true;
+
+-- publish: analyze the keys
+ANALYZE loadstar_keys;
+
+-- publish: re-point fact_line.all_key
+UPDATE "public"."fact_line" t SET "all_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_line" f JOIN loadstar_keys k ON f."all_id" = k."id"
+  LEFT JOIN (SELECT d."id", d."all_key" AS loadstar_key FROM "public"."fact_all" d
+          JOIN loadstar_keys k ON d."id" = k."id") l
+         ON l."id" = f."all_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."all_key" <> resolved.loadstar_key;
 
 -- publish: forget retired keys that came back
 DELETE FROM loadstar."fact_all_retired" q USING loadstar_stage s WHERE q."id" = s."id";

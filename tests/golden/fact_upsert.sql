@@ -104,7 +104,11 @@ DELETE FROM loadstar_stage s
  WHERE ranked.place > 1 AND s.stage_row = ranked.stage_row;
 
 -- publish: lock public.dim_list, shared
+-- publish: lock public.fact_line
 -- publish: lock public.fact_upsert
+-- publish: make room for the keys
+CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS SELECT "id" FROM "public"."fact_upsert" LIMIT 0;
+
 -- publish: resolve staged rows
 CREATE TEMP TABLE loadstar_rows ON COMMIT DROP AS
 SELECT s."id", s."list_id", s."amount", s."day", COALESCE(l1.loadstar_key, -1) AS "list_key"
@@ -142,12 +146,25 @@ WITH written AS (
       FROM loadstar_rows r
       LEFT JOIN loadstar."fact_upsert_retired" q ON q."id" = r."id"
      WHERE NOT EXISTS (SELECT FROM "public"."fact_upsert" o WHERE o."id" = r."id")
-    RETURNING t."id")
+    RETURNING t."id"),
+touched AS (INSERT INTO loadstar_keys ("id") SELECT "id" FROM written)
 SELECT count(*) AS inserted, count(*) AS rows_opened FROM written;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged
   FROM "public"."fact_upsert" t JOIN loadstar_rows r ON t."id" = r."id";
+
+-- publish: analyze the keys
+ANALYZE loadstar_keys;
+
+-- publish: re-point fact_line.upsert_key
+UPDATE "public"."fact_line" t SET "upsert_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_line" f JOIN loadstar_keys k ON f."id" = k."id"
+  LEFT JOIN (SELECT d."id", d."upsert_key" AS loadstar_key FROM "public"."fact_upsert" d
+          JOIN loadstar_keys k ON d."id" = k."id") l
+         ON l."id" = f."id") resolved
+ WHERE t.ctid = resolved.row_id AND t."upsert_key" <> resolved.loadstar_key;
 
 -- publish: forget retired keys that came back
 DELETE FROM loadstar."fact_upsert_retired" q USING loadstar_stage s WHERE q."id" = s."id";

@@ -96,7 +96,17 @@ static const char document[] =
     "    lookups:\n"
     "      now_key: { dimension: dim_now, match: now_id }\n"
     "      list_key: { dimension: dim_list, match: list_id, missing: quarantine }\n"
-    "      past_key: { dimension: dim_past, match: past_id, as_of: day, before_first: missing }\n";
+    "      past_key: { dimension: dim_past, match: past_id, as_of: day, before_first: missing }\n"
+    "  fact_line:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: line.sql }\n"
+    "    grain: [id, line]\n"
+    "    columns: { id: integer, line: integer, all_id: integer, day: timestamptz }\n"
+    "    time: day\n"
+    "    begin: 2024-01-01\n"
+    "    lookups:\n"
+    "      upsert_key: { fact: fact_upsert, match: id, missing: quarantine }\n"
+    "      all_key: { fact: fact_all, match: all_id }\n";
 
 static struct spec_file files[] = {
     {"all.sql", "SELECT * FROM fact_all"},
@@ -104,6 +114,7 @@ static struct spec_file files[] = {
     {"ask.sql", "SELECT * FROM fact_ask WHERE day >= :from AND day < :to"},
     {"first.sql", "SELECT * FROM dim_first"},
     {"guess.sql", "SELECT * FROM fact_guess WHERE day >= :from AND day < :to"},
+    {"line.sql", "SELECT * FROM fact_line WHERE day >= :from AND day < :to"},
     {"list.sql", "SELECT * FROM dim_list"},
     {"now.sql", "SELECT * FROM dim_now"},
     {"once.sql", "SELECT * FROM fact_once WHERE day >= :from AND day < :to"},
@@ -113,7 +124,7 @@ static struct spec_file files[] = {
 };
 
 #define TABLES \
-	"dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all, fact_guess, fact_ask"
+	"dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all, fact_guess, fact_ask, fact_line"
 
 static const char source_tables[] =
     "DROP TABLE IF EXISTS " TABLES ";"
@@ -126,7 +137,8 @@ static const char source_tables[] =
     "CREATE TABLE fact_upsert (LIKE fact_append);"
     "CREATE TABLE fact_all (LIKE fact_append);"
     "CREATE TABLE fact_guess (id int, first_id int, now_id int, list_id int, past_id int, day timestamptz);"
-    "CREATE TABLE fact_ask (id int, now_id int, list_id int, past_id int, day timestamptz);";
+    "CREATE TABLE fact_ask (id int, now_id int, list_id int, past_id int, day timestamptz);"
+    "CREATE TABLE fact_line (id int, line int, all_id int, day timestamptz);";
 
 const struct loads_pipeline kinds_pipeline = {
     .files = files,

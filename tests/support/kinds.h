@@ -8,7 +8,8 @@
  * Dimensions by id with a name and a note: dim_first (scd 0), dim_now (scd 1), dim_list (replaced whole), dim_past (scd 2, valid_from
  * since, what is gone stays). Facts by id with an amount: fact_append (no grain, by day), fact_once (append by grain, by day),
  * fact_upsert (by day, surrogate), fact_all (replace_all, surrogate); by the ids of dimensions: fact_guess (infers members of all),
- * fact_ask (now: unknown, list: quarantine, past: as of the day, missing before its first version). The source has a table of each one's name.
+ * fact_ask (now: unknown, list: quarantine, past: as of the day, missing before its first version).
+ * fact_line (by day) looks up fact_upsert (quarantine) and fact_all. The source has a table of each one's name.
  */
 extern const struct loads_pipeline kinds_pipeline;
 

@@ -203,6 +203,53 @@ test_grain_is_not_null(void **state)
 	}
 }
 
+/* A fact follows another as it follows a dimension: rows come, go and come back with their keys. */
+static void
+test_fact_lookup(void **state)
+{
+	static const char lines[] = "SELECT id, line, upsert_key, all_key FROM fact_line ORDER BY id, line";
+	struct loads *loads = *state;
+	struct slice_outcome outcome;
+	const char *before;
+
+	source(loads, "fact_upsert", "(1, 1, 10, '2024-01-01 05:00Z'), (3, 1, 30, '2024-01-01 05:00Z')");
+	load(loads, "fact_upsert", 0, "2 2 0 0 0");
+	source(loads, "fact_all", "(7, 1, 10, NULL)");
+	load(loads, "fact_all", -1, "1 1 0 0 0");
+	source(loads, "fact_line",
+	    "(1, 1, 7, '2024-01-01'), (1, 2, 8, '2024-01-01'), (2, 1, NULL, '2024-01-01'), (3, 1, 7, '2024-01-01')");
+	outcome = loads_load(loads, "fact_line", 0);
+	assert_int_equal(outcome.counts.inserted, 3);
+	assert_int_equal(outcome.counts.rejected, 1);
+	assert_string_equal(loads_ask(loads, lines), "1 1 1 1\n1 2 1 -1\n3 1 2 1");
+	before = versions(loads, "fact_line");
+	/* a row changes and keeps its key; one comes; one goes */
+	source(loads, "fact_all", "(7, 1, 11, NULL), (8, 1, 20, NULL)");
+	outcome = loads_load(loads, "fact_all", -1);
+	assert_int_equal(outcome.counts.rows_repointed, 1);
+	assert_string_equal(loads_ask(loads, lines), "1 1 1 1\n1 2 1 2\n3 1 2 1");
+	source(loads, "fact_all", "(8, 1, 20, NULL)");
+	outcome = loads_load(loads, "fact_all", -1);
+	assert_int_equal(outcome.counts.rows_repointed, 2);
+	assert_string_equal(loads_ask(loads, lines), "1 1 1 -1\n1 2 1 2\n3 1 2 -1");
+	source(loads, "fact_all", "(8, 1, 20, NULL), (7, 1, 10, NULL)");
+	outcome = loads_load(loads, "fact_all", -1);
+	assert_int_equal(outcome.counts.rows_repointed, 2);
+	assert_string_equal(loads_ask(loads, lines), "1 1 1 1\n1 2 1 2\n3 1 2 1");
+	/* what refers to nothing comes in when there is something */
+	source(loads, "fact_upsert", "(2, 1, 20, '2024-01-02 05:00Z')");
+	load(loads, "fact_upsert", 1, "1 1 0 0 0");
+	outcome = loads_load(loads, "fact_line", 0);
+	assert_int_equal(outcome.counts.inserted, 1);
+	assert_int_equal(outcome.counts.unchanged, 3);
+	assert_string_equal(loads_ask(loads, lines), "1 1 1 1\n1 2 1 2\n2 1 3 -1\n3 1 2 1");
+	assert_string_not_equal(versions(loads, "fact_line"), before);
+	before = versions(loads, "fact_line");
+	outcome = loads_load(loads, "fact_line", 0);
+	assert_int_equal(outcome.counts.unchanged, 4);
+	assert_string_equal(versions(loads, "fact_line"), before);
+}
+
 int
 main(void)
 {
@@ -214,6 +261,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_upsert_of_an_older_snapshot, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replace_all, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_grain_is_not_null, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_fact_lookup, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,13 @@ static const struct refusal {
     {"dimension: dim_robots", "dimension: dim_robot",
 	":35:40: there is no dimension 'dim_robot'; did you mean 'dim_robots'?"},
     {"dimension: dim_robots", "dimension: fact_uses", "'fact_uses' is a fact, not a dimension"},
+    {"dimension: dim_robots, ", "", ":35:16: 'robot_key' lacks the key 'dimension' or 'fact'"},
+    {"dimension: dim_robots", "dimension: dim_robots, fact: fact_uses",
+	"a lookup names a dimension or a fact, not both"},
+    {"dimension: dim_robots", "fact: dim_robots", ":35:35: 'dim_robots' is a dimension, not a fact"},
+    {"dimension: dim_robots", "fact: fact_uses", ":35:35: 'fact_uses' cannot look itself up"},
+    {"dimension: dim_robots", "fact: fact_us", ":35:35: there is no fact 'fact_us'"},
+    {"dimension: dim_robots", "fact: fact_uses", "'as_of' needs a dimension: a fact has no versions"},
     {"match: robot_id", "match: [robot_id, use_id]", "'dim_robots' has a key of 1 columns, 'match' names 2"},
     {"match: robot_id", "match: start_time",
 	"'start_time' is timestamp with time zone, but the key 'robot_id' of 'dim_robots' is bigint"},
@@ -213,6 +220,34 @@ test_circle(void **state)
 	assert_true(spec_has_error(f, "pipeline.yaml:7:8: lookups of a dimension are not available yet"));
 }
 
+/* Facts that look each other up, or one that has nothing to be found by. */
+static void
+test_fact_lookups(void **state)
+{
+	static const char yaml[] =
+	    "spec: 1\npipeline: p\nwarehouse: w\nsources: { s: { type: postgres, connection: c } }\ntables:\n"
+	    "  a: { kind: fact, source: { from: s, query: extract/robots.sql }, grain: k, columns: { k: text },\n"
+	    "       surrogate: a_key, lookups: { x: { fact: b, match: k, missing: infer } } }\n"
+	    "  b: { kind: fact, source: { from: s, query: extract/robots.sql }, grain: k, columns: { k: text },\n"
+	    "       lookups: { y: { fact: a, match: k } } }\n"
+	    "  c: { kind: fact, source: { from: s, query: extract/robots.sql }, grain: k, columns: { k: text },\n"
+	    "       surrogate: c_key }\n"
+	    "  d: { kind: fact, source: { from: s, query: extract/robots.sql }, grain: k, columns: { k: text },\n"
+	    "       lookups: { y: { fact: c, match: k } } }\n";
+	struct spec_fixture *f = *state;
+	char *good;
+
+	assert_false(spec_try(f, yaml, "SELECT 1", spec_uses_sql));
+	assert_true(spec_has_error(f, "pipeline.yaml:6:3: the lookups of 'a' lead back to itself"));
+	assert_true(spec_has_error(f, "pipeline.yaml:7:70: 'missing: infer' needs a dimension"));
+	assert_true(spec_has_error(f, "pipeline.yaml:7:48: 'b' has no 'surrogate', and so cannot be looked up"));
+	good = ctx_printf(f->ctx, "%.*s%s", (int)(strstr(yaml, "  a: {") - yaml), yaml, strstr(yaml, "  c: {"));
+	if (!spec_try(f, good, "SELECT 1", spec_uses_sql))
+		spec_print_errors(f);
+	assert_null(f->errors);
+	assert_int_equal(spec_find_table(f->spec, "d")->wave, spec_find_table(f->spec, "c")->wave + 1);
+}
+
 static void
 test_files(void **state)
 {
@@ -323,6 +358,7 @@ main(void)
 	    SPEC_TEST(test_all_in_order),
 	    SPEC_TEST(test_no_document),
 	    SPEC_TEST(test_circle),
+	    SPEC_TEST(test_fact_lookups),
 	    SPEC_TEST(test_files),
 	    SPEC_TEST(test_value_types),
 	    SPEC_TEST(test_shipped),
