@@ -58,6 +58,10 @@ struct load_counts {
 bool generate_ddl(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out) MUST_CHECK;
 
+/* The run's parameters, as given or declared, in the order of spec->params. */
+struct template_value;
+void generate_params(struct ctx *ctx, const struct spec *spec, const json_t *params, struct template_value *values);
+
 /* The source query with :from, :to and params filled; and cut to the declared columns by name. */
 bool generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
     int64_t to_us, const json_t *params, char **sql) MUST_CHECK;

@@ -17,6 +17,14 @@ param_value(struct ctx *ctx, const struct spec_param *param, const json_t *param
 	return json_is_string(given) ? json_string_value(given) : json_text(ctx, given);
 }
 
+void
+generate_params(struct ctx *ctx, const struct spec *spec, const json_t *params, struct template_value *values)
+{
+	for (size_t i = 0; i < spec->param_count; i++)
+		values[i] = (struct template_value){spec->params[i].name, spec_type_name(ctx, &spec->params[i].type),
+		    param_value(ctx, &spec->params[i], params)};
+}
+
 bool
 generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
     int64_t to_us, const json_t *params, char **sql)
@@ -26,9 +34,8 @@ generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_tabl
 
 	values[count++] = (struct template_value){"from", "timestamp with time zone", clock_format(ctx, from_us)};
 	values[count++] = (struct template_value){"to", "timestamp with time zone", clock_format(ctx, to_us)};
-	for (size_t i = 0; i < spec->param_count; i++)
-		values[count++] = (struct template_value){spec->params[i].name,
-		    spec_type_name(ctx, &spec->params[i].type), param_value(ctx, &spec->params[i], params)};
+	generate_params(ctx, spec, params, values + count);
+	count += spec->param_count;
 	return template_fill(ctx, table->query_path, table->query, values, count, sql);
 }
 

@@ -1,5 +1,5 @@
 /*
- * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice, then views.
+ * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice, then post_load, then views.
  *
  * Slices lie on the grid of their period (clock.h); a range that is not on the grid gets a shorter first or last slice. The
  * last slice of `full` and `facts` holds now − lag: its end is not over, so that it is committed `open` and done again.
@@ -194,17 +194,23 @@ new_step(struct ctx *ctx, const char *kind, int64_t wave)
 	return (struct step_plan){.id = uuid_make(ctx), .kind = kind, .wave = wave, .fail_run = true};
 }
 
+static void
+whole_table(struct step_plan *step, const char *table)
+{
+	step->table = table;
+	step->scope = "table";
+	step->slice = "table";
+	step->from_us = CLOCK_MINUS_INFINITY;
+	step->to_us = CLOCK_INFINITY;
+}
+
 static struct step_plan
 table_step(struct ctx *ctx, const struct spec_table *table)
 {
 	struct step_plan step = new_step(ctx, table->kind == TABLE_DIMENSION ? "dimension" : "fact", table->wave);
 
-	step.table = table->name;
+	whole_table(&step, table->name);
 	step.fail_run = table->fail_run;
-	step.scope = "table";
-	step.slice = "table";
-	step.from_us = CLOCK_MINUS_INFINITY;
-	step.to_us = CLOCK_INFINITY;
 	return step;
 }
 
@@ -253,18 +259,42 @@ add_table(struct planning *planning, const struct spec_table *table)
 	return true;
 }
 
-/* After the last wave any table has. A broken view does not undo what was loaded. */
+/* After the last wave any table has. */
+static int64_t
+wave_after_tables(const struct spec *spec)
+{
+	int64_t wave = 2;
+
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (wave <= spec->tables[i].wave)
+			wave = spec->tables[i].wave + 1;
+	return wave;
+}
+
+/* One after the other, as they are declared. What fails here does not undo what was loaded, and the others go on. */
+static void
+add_scripts(struct planning *planning)
+{
+	const struct spec *spec = planning->job->spec;
+
+	for (size_t i = 0; i < spec->script_count; i++) {
+		struct step_plan step = new_step(planning->ctx, "sql", wave_after_tables(spec) + (int64_t)i);
+
+		whole_table(&step, spec->scripts[i].name);
+		step.fail_run = false;
+		add_step(planning, step);
+	}
+}
+
+/* A broken view does not undo what was loaded. */
 static void
 add_views(struct planning *planning)
 {
 	const struct spec *spec = planning->job->spec;
-	struct step_plan step = new_step(planning->ctx, "view", 2);
+	struct step_plan step = new_step(planning->ctx, "view", wave_after_tables(spec) + (int64_t)spec->script_count);
 
 	if (spec->view_count == 0)
 		return;
-	for (size_t i = 0; i < spec->table_count; i++)
-		if (step.wave <= spec->tables[i].wave)
-			step.wave = spec->tables[i].wave + 1;
 	step.fail_run = false;
 	add_step(planning, step);
 }
@@ -284,6 +314,7 @@ plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, st
 	for (size_t i = 0; i < count; i++)
 		if (!add_table(&planning, tables[i]))
 			return false;
+	add_scripts(&planning);
 	add_views(&planning);
 	return !ctx_failed(ctx);
 }

@@ -69,17 +69,28 @@ step_json(struct ctx *ctx, const struct step_plan *step)
 	return object;
 }
 
-/* The first step of a table stands for all of them. */
+/* The first step of a table stands for all of them; a file of post_load is none. */
 static bool
-is_first_of_table(const struct plan *plan, size_t at)
+is_first_of_table(const struct spec *spec, const struct plan *plan, size_t at)
 {
 	for (size_t i = 0; i < at; i++)
 		if (plan->steps[i].table != NULL && plan->steps[at].table == plan->steps[i].table)
 			return false;
-	return plan->steps[at].table != NULL;
+	return plan->steps[at].table != NULL && spec_find_table(spec, plan->steps[at].table) != NULL;
 }
 
-/* By name: no table has the name of a view. */
+/* By name: no table, file of post_load or view has the name of another. */
+static void
+put_scripts(struct ctx *ctx, const struct spec *spec, json_t *sql)
+{
+	for (size_t i = 0; i < spec->script_count; i++) {
+		json_t *list = json_new_array(ctx);
+
+		add_text(ctx, list, "post_load", spec->scripts[i].path, spec->scripts[i].text);
+		json_put(sql, spec->scripts[i].name, list);
+	}
+}
+
 static void
 put_views(struct ctx *ctx, const struct spec *spec, json_t *sql)
 {
@@ -99,7 +110,7 @@ plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *pl
 	*json = json_new_object(ctx);
 	for (size_t i = 0; i < plan->count; i++) {
 		json_add(steps, step_json(ctx, &plan->steps[i]));
-		if (is_first_of_table(plan, i)) {
+		if (is_first_of_table(job->spec, plan, i)) {
 			json_t *list = json_new_array(ctx);
 
 			if (!table_sql(ctx, job, spec_find_table(job->spec, plan->steps[i].table), &plan->steps[i],
@@ -108,8 +119,10 @@ plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *pl
 			json_put(sql, plan->steps[i].table, list);
 		}
 	}
-	if (plan->count > 0)
+	if (plan->count > 0) {
+		put_scripts(ctx, job->spec, sql);
 		put_views(ctx, job->spec, sql);
+	}
 	json_put_string(ctx, *json, "pipeline", job->spec->pipeline);
 	json_put_string(ctx, *json, "spec_version", job->spec->hash);
 	json_put_int(*json, "steps_total", (int64_t)plan->count + 1);

@@ -18,6 +18,19 @@ slice_load(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *o
 	       (found || (stage_slice(own, &loading) && failpoint(own, "after_stage") && publish_slice(own, &loading)));
 }
 
+bool
+slice_run_script(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome)
+{
+	CTX_SCOPE(own, ctx);
+	struct loading loading;
+	bool found;
+
+	loading_init(own, &loading, job, outcome);
+	return open_warehouse(own, job, &loading.warehouse) && register_slice(own, &loading) &&
+	       find_committed(own, &loading, &found) &&
+	       (found || (stage_rejects(own, &loading) && publish_slice(own, &loading)));
+}
+
 /* Reads which session is registered and registers above it, in one transaction: what was read is what is replaced. */
 static bool
 register_above(struct ctx *ctx, struct loading *loading, const char **pid, const char **started)

@@ -29,6 +29,7 @@ struct slice_job {
 	const struct config *config;
 	const struct spec *spec;
 	const struct spec_table *table;
+	const struct spec_script *script; /* instead of a table: SQL of somebody's own */
 	const struct step_claim *claim;
 	const char *control_id; /* of this control database */
 	int64_t epoch;
@@ -47,6 +48,10 @@ struct slice_outcome {
 /* Failures: FAIL_FENCED when a newer registration exists (drop the work silently), FAIL_COMMIT_UNKNOWN is resolved inside
  * (rule 11) unless the warehouse cannot be reached, then it is reported and retried like any transient failure. */
 bool slice_load(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome) MUST_CHECK;
+
+/* SQL run after the facts: the file in one transaction with a ledger row of its own, so that it happens once a step, as a slice does.
+ * Nothing is staged. FAIL_SQL_ERROR names file and line. */
+bool slice_run_script(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *outcome) MUST_CHECK;
 
 /* One section of a load's counts: "rows" or "effects" as the contract has them, "slice" for what the laws need. */
 json_t *slice_counts_to_json(struct ctx *ctx, const struct load_counts *counts, const char *section);

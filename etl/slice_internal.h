@@ -70,10 +70,16 @@ bool stage_rejects(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool publish_rejects(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 void keep_evidence(struct ctx *ctx, struct loading *loading);
 
+/* slice_script.c: the job's script. */
+bool write_script(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+
 /* slice_statement.c: fills the placeholders, runs, counts, traces. */
 bool fill_statement(struct ctx *ctx, const struct loading *loading, const struct load_statement *statement,
     char **sql) MUST_CHECK;
 bool run_statements(struct ctx *ctx, struct loading *loading, const struct load_statements *statements) MUST_CHECK;
+
+/* Notes a statement for the run's log. */
+void trace_statement(struct ctx *ctx, struct loading *loading, const char *name, int64_t since_us, int64_t rows);
 
 /* Writes what was traced to the run's log, and forgets it. */
 void log_trace(struct ctx *ctx, struct loading *loading, const char *message);

@@ -19,6 +19,8 @@ lock_tables(struct ctx *ctx, struct loading *loading)
 	struct load_lock *locks;
 	size_t count;
 
+	if (loading->job->script != NULL)
+		return take_locks(ctx, loading, &(struct load_lock){.table = loading->table, .exclusive = true}, 1);
 	generate_locks(ctx, loading->job->spec, loading->job->table, &locks, &count);
 	return take_locks(ctx, loading, locks, count);
 }
@@ -89,20 +91,17 @@ hash_content(struct ctx *ctx, struct loading *loading, const char **hash)
 }
 
 static bool
-write_ledger(struct ctx *ctx, struct loading *loading)
+write_ledger(struct ctx *ctx, struct loading *loading, const char *inputs, const char *hash)
 {
 	const struct slice_job *job = loading->job;
 	const struct step_claim *claim = job->claim;
-	const char *inputs, *hash, *result;
+	const char *result = json_text(ctx, result_to_json(ctx, loading, inputs));
 	struct pg_rows rows;
 
-	if (!hash_content(ctx, loading, &hash) || !find_inputs(ctx, loading, &inputs))
-		return false;
-	result = json_text(ctx, result_to_json(ctx, loading, inputs));
 	if (!warehouse_query(ctx, loading->warehouse, "ledger_insert",
 		PG_PARAMS(claim->id, claim->run_id, claim->pipeline, loading->table, claim->slice, claim->scope,
 		    loading->from, loading->to, loading->load_id, job->spec->hash, result, hash, loading->snapshot_at,
-		    text_from_i64(ctx, job->table->lag_ms)),
+		    text_from_i64(ctx, job->table != NULL ? job->table->lag_ms : 0)),
 		&rows))
 		return false;
 	loading->outcome->committed_us = pg_time_us(&rows, 0, 1);
@@ -110,15 +109,25 @@ write_ledger(struct ctx *ctx, struct loading *loading)
 }
 
 static bool
-write_slice(struct ctx *ctx, struct loading *loading)
+write_rows(struct ctx *ctx, struct loading *loading)
 {
 	const struct slice_job *job = loading->job;
 	struct load_statements statements;
+	const char *inputs, *hash;
 
 	return generate_publish(ctx, job->spec, job->table, job->claim->scope, &statements) &&
 	       run_statements(ctx, loading, &statements) && publish_rejects(ctx, loading) &&
-	       check_laws(ctx, &loading->outcome->counts) && write_ledger(ctx, loading) &&
-	       failpoint(ctx, "before_commit");
+	       check_laws(ctx, &loading->outcome->counts) && hash_content(ctx, loading, &hash) &&
+	       find_inputs(ctx, loading, &inputs) && write_ledger(ctx, loading, inputs, hash);
+}
+
+static bool
+write_slice(struct ctx *ctx, struct loading *loading)
+{
+	if (loading->job->script != NULL)
+		return write_script(ctx, loading) && write_ledger(ctx, loading, "{}", NULL) &&
+		       failpoint(ctx, "before_commit");
+	return write_rows(ctx, loading) && failpoint(ctx, "before_commit");
 }
 
 /* Rule 11. The answer to COMMIT was lost: with the old session gone and the lock in hand, the ledger knows. */

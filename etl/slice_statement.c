@@ -58,8 +58,8 @@ is_due(const struct loading *loading, const struct load_statement *statement)
 	return statement->when == WHEN_ALWAYS || (statement->when == WHEN_EMPTY) == empty;
 }
 
-static void
-trace(struct ctx *ctx, struct loading *loading, const char *name, int64_t since_us, int64_t rows)
+void
+trace_statement(struct ctx *ctx, struct loading *loading, const char *name, int64_t since_us, int64_t rows)
 {
 	json_t *item = json_new_object(ctx);
 
@@ -85,7 +85,7 @@ run_statements(struct ctx *ctx, struct loading *loading, const struct load_state
 		    !pg_query(tmp, loading->warehouse, sql, PG_NO_PARAMS, &rows) ||
 		    !count_result(tmp, loading, statement, &rows))
 			return false;
-		trace(ctx, loading, statement->name, since_us, rows.affected);
+		trace_statement(ctx, loading, statement->name, since_us, rows.affected);
 	}
 	return true;
 }

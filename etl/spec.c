@@ -49,3 +49,12 @@ spec_begin(const struct spec_table *table, int64_t now_us)
 		at_us = period_add(now_us, &table->begin_before, -1);
 	return period_floor(at_us, &table->slice);
 }
+
+const struct spec_script *
+spec_find_script(const struct spec *spec, const char *name)
+{
+	for (size_t i = 0; i < spec->script_count; i++)
+		if (strcmp(spec->scripts[i].name, name) == 0)
+			return &spec->scripts[i];
+	return NULL;
+}

@@ -156,6 +156,14 @@ struct spec_query {
 	const char *text;
 };
 
+/* SQL of somebody's own, run after the facts: statements in one transaction, once a run. */
+struct spec_script {
+	const char *name; /* of the file, without folder and .sql; no table, view or other script has it */
+	const char *path;
+	const char *text; /* statements; placeholders of the run and its parameters */
+	struct spec_place place;
+};
+
 struct spec {
 	const char *pipeline;
 	const char *hash;      /* "sha256:…" over all files */
@@ -169,6 +177,8 @@ struct spec {
 	size_t source_count;
 	struct spec_table *tables; /* in declared order */
 	size_t table_count;
+	struct spec_script *scripts; /* in the order they are run */
+	size_t script_count;
 	struct spec_view *views; /* in the order they are applied */
 	size_t view_count;
 	struct spec_query *queries; /* in declared order */
@@ -198,6 +208,7 @@ char *spec_files_hash(struct ctx *ctx, const struct spec_files *files);
 
 const struct spec_table *spec_find_table(const struct spec *spec, const char *name); /* NULL: none */
 const struct spec_view *spec_find_view(const struct spec *spec, const char *name);   /* NULL: none */
+const struct spec_script *spec_find_script(const struct spec *spec, const char *name);
 const struct spec_column *spec_find_column(const struct spec_table *table, const char *name);
 
 /* The spec as understood, for GET /v1/pipelines/{p}. */

@@ -10,7 +10,7 @@
 
 typedef bool step_function(struct ctx *ctx, const struct step_work *work, struct step_done *done);
 
-static step_function make_plan, apply_ddl, load_slice, apply_views, revoke_slice, end_sessions;
+static step_function make_plan, apply_ddl, load_slice, run_script, apply_views, revoke_slice, end_sessions;
 
 static const struct step_kind {
 	const char *name;
@@ -21,6 +21,7 @@ static const struct step_kind {
     {"ddl", apply_ddl, end_sessions},
     {"dimension", load_slice, revoke_slice},
     {"fact", load_slice, revoke_slice},
+    {"sql", run_script, revoke_slice},
     {"view", apply_views, end_sessions},
 };
 
@@ -56,6 +57,17 @@ load_slice(struct ctx *ctx, const struct step_work *work, struct step_done *done
 	return slice_load(ctx, &work->job, &done->outcome);
 }
 
+/* SQL of the owners' own, exactly once: OPEN, PUBLISH. */
+static bool
+run_script(struct ctx *ctx, const struct step_work *work, struct step_done *done)
+{
+	int64_t ended = 0;
+
+	if (work->claim->attempt > 1 && !slice_end_orphans(ctx, &work->job, &ended))
+		return false;
+	return slice_run_script(ctx, &work->job, &done->outcome);
+}
+
 /* What the owners look at, from the declarations. */
 static bool
 apply_views(struct ctx *ctx, const struct step_work *work, struct step_done *done)
@@ -75,7 +87,7 @@ revoke_slice(struct ctx *ctx, const struct step_work *work, struct step_done *do
 	if (!slice_revoke(ctx, &work->job, &done->outcome, &committed))
 		return false;
 	done->revoked = !committed;
-	done->has_counts = committed;
+	done->has_counts = committed && work->job.script == NULL;
 	if (!slice_end_orphans(ctx, &work->job, &ended)) {
 		log_failure(ctx, "sessions of a revoked attempt may go on for a while");
 		fail_clear(ctx);
@@ -127,6 +139,7 @@ step_prepare(struct ctx *ctx, const struct engine_options *options, const struct
 	    .config = options->config,
 	    .spec = spec,
 	    .table = claim->table != NULL ? spec_find_table(spec, claim->table) : NULL,
+	    .script = claim->table != NULL ? spec_find_script(spec, claim->table) : NULL,
 	    .claim = claim,
 	    .control_id = options->control_id,
 	    .epoch = options->epoch,
@@ -137,7 +150,7 @@ step_prepare(struct ctx *ctx, const struct engine_options *options, const struct
 	work->timeouts = work->job.table != NULL ? &work->job.table->timeouts : &spec->timeouts;
 	work->retry = work->job.table != NULL ? &work->job.table->retry : &spec->retry;
 	/* A retry with the current spec may meet a table that is not declared any more. What was begun can still be revoked. */
-	if (claim->table != NULL && work->job.table == NULL && claim->end_as == NULL)
+	if (claim->table != NULL && work->job.table == NULL && work->job.script == NULL && claim->end_as == NULL)
 		return fail(ctx, FAIL_NOT_FOUND, "version %s of %s has no table %s", spec->hash, spec->pipeline,
 		    claim->table);
 	return true;

@@ -75,7 +75,7 @@ WITH load AS (
       FROM loadstar.slice_ledger WHERE run_id = :'run' GROUP BY 1),
 known AS (
     SELECT DISTINCT table_name, split_part(table_name, '.', 1) AS in_schema, split_part(table_name, '.', 2) AS name
-      FROM loadstar.slice_ledger WHERE pipeline = :'pipeline')
+      FROM loadstar.slice_ledger WHERE pipeline = :'pipeline' AND to_regclass(table_name) IS NOT NULL)
 SELECT k.name AS "table",
        (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I.%I', in_schema, name), false, true, '')))[1]
          ::text::bigint AS "rows now",

@@ -84,6 +84,16 @@ void read_retry(struct parse *parse, const struct node *map, struct retry_policy
     struct spec_timeouts *timeouts);
 
 /* The files `views` and `queries` name, after the tables. */
+/* parse_lists.c: files in the order they are named; those of a star in the order of their paths. */
+struct parse_listed {
+	const struct spec_file **files;
+	size_t count;
+};
+struct parse_listed parse_list_files(struct parse *parse, const char *key);
+void parse_refuse_placeholders(struct parse *parse, const struct spec_file *file);
+const char *parse_stem(struct ctx *ctx, const char *path); /* a file's name without folder and .sql */
+
+void read_post_load(struct parse *parse); /* before the views */
 void read_views(struct parse *parse);
 void read_queries(struct parse *parse);
 

@@ -149,6 +149,22 @@ source_to_json(struct ctx *ctx, const struct spec_source *source)
 }
 
 static json_t *
+scripts_to_json(struct ctx *ctx, const struct spec *spec)
+{
+	json_t *scripts = json_new_array(ctx);
+
+	for (size_t i = 0; i < spec->script_count; i++) {
+		json_t *script = json_new_object(ctx);
+
+		json_put_string(ctx, script, "name", spec->scripts[i].name);
+		json_put_string(ctx, script, "file", spec->scripts[i].path);
+		json_put_string(ctx, script, "sql", spec->scripts[i].text);
+		json_add(scripts, script);
+	}
+	return scripts;
+}
+
+static json_t *
 views_to_json(struct ctx *ctx, const struct spec *spec)
 {
 	json_t *views = json_new_array(ctx);
@@ -202,6 +218,7 @@ spec_to_json(struct ctx *ctx, const struct spec *spec)
 	json_put(object, "params", params);
 	json_put(object, "sources", sources);
 	json_put(object, "tables", tables);
+	json_put(object, "post_load", scripts_to_json(ctx, spec));
 	json_put(object, "views", views_to_json(ctx, spec));
 	json_put(object, "queries", queries_to_json(ctx, spec));
 	return object;

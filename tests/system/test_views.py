@@ -127,6 +127,25 @@ def test_views_are_the_last_step_of_a_run(loaded):
     assert max(s["started_at"] for s in loaded.steps(loaded.first_run["id"])) == steps[0]["started_at"]
 
 
+def test_sql_of_our_own_runs_after_the_facts(loaded):
+    steps = {step["kind"]: step for step in loaded.steps(loaded.first_run["id"])}
+    assert steps["sql"]["table"] == "statistics" and steps["sql"]["status"] == "succeeded" and steps["sql"]["rows"] is None
+    assert steps["fact"]["started_at"] < steps["sql"]["started_at"] < steps["view"]["started_at"]
+
+
+def test_broken_sql_of_our_own_leaves_the_run_partial(make_service, tmp_path):
+    folder = tmp_path / "pipelines"
+    shutil.copytree(FOLDER, folder / "medrobotics")
+    tmp_path.chmod(0o755)
+    (folder / "medrobotics/post_load/broken.sql").write_text("CREATE TABLE half (n int);\nSELECT * FROM nothing_like_it\n")
+    service = make_service(pipelines=folder).start()
+    run = service.wait(service.submit("dimensions"))
+    steps = {step["table"]: step for step in service.steps(run["id"]) if step["kind"] == "sql"}
+    assert run["status"] == "partial" and steps["statistics"]["status"] == "succeeded"
+    assert steps["broken"]["error"]["code"] == "sql_error" and "post_load/broken.sql:2: " in steps["broken"]["error"]["message"]
+    assert service.sql("warehouse", "SELECT to_regclass('public.half')") == [(None,)]
+
+
 def test_views_change_break_and_heal(make_service, tmp_path):
     folder = tmp_path / "pipelines"
     shutil.copytree(FOLDER, folder / "medrobotics", ignore=shutil.ignore_patterns("queries"))

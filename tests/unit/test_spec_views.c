@@ -46,6 +46,37 @@ test_views(void **state)
 }
 
 static void
+test_post_load(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} refused[] = {
+	    {"-- nothing\n", "queries/top.sql:1:1: the file holds no statement"},
+	    {"SELECT 1;\n Commit", "queries/top.sql:2:2: commit may not stand here"},
+	    {"DELETE FROM x;\nstart transaction", ":2:1: start may not stand here"},
+	    {"SELECT :from", ":1:8: ':from' is neither a parameter nor run_id or load_id"},
+	    {"SELECT 'x", ":1:1: a literal, name or comment"},
+	};
+	struct spec_fixture *f = *state;
+	const char *keys = "post_load: [queries/top.sql]\n";
+
+	if (!parse_views(f, keys, two_views, "BEGIN_OF_DAY(:run_id);\nCALL commit_all(:load_id, ':x')"))
+		spec_print_errors(f);
+	assert_null(f->errors);
+	assert_int_equal(f->spec->script_count, 1);
+	assert_string_equal(spec_find_script(f->spec, "top")->path, "queries/top.sql");
+	assert_null(spec_find_script(f->spec, "queries/top.sql"));
+	for (size_t i = 0; i < LENGTH_OF(refused); i++) {
+		assert_false(parse_views(f, keys, two_views, refused[i].text));
+		assert_true(spec_has_error(f, refused[i].error));
+	}
+	/* One name is one thing. */
+	assert_false(parse_views(f, "post_load: [queries/top.sql]\nviews: [views.sql]\n",
+	    "CREATE OR REPLACE VIEW top AS SELECT 1", "SELECT 1"));
+	assert_true(spec_has_error(f, "views.sql:1:1: 'top' is a file of post_load"));
+}
+
+static void
 test_views_refused(void **state)
 {
 	static const struct {
@@ -92,6 +123,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SPEC_TEST(test_views),
+	    SPEC_TEST(test_post_load),
 	    SPEC_TEST(test_views_refused),
 	};
 
