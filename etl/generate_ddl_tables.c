@@ -83,7 +83,7 @@ generate_ddl_dimension(struct ctx *ctx, const struct spec *spec, const struct sp
 static bool
 is_same_match(const struct spec_lookup *a, const struct spec_lookup *b)
 {
-	if (a->dimension->key_count != b->dimension->key_count)
+	if (a->dimension->key_count != b->dimension->key_count || b->dimension->calendar.kind != CALENDAR_NONE)
 		return false;
 	for (size_t i = 0; i < a->dimension->key_count; i++)
 		if (!text_equal(a->match[i], b->match[i]))
@@ -91,7 +91,7 @@ is_same_match(const struct spec_lookup *a, const struct spec_lookup *b)
 	return true;
 }
 
-/* Re-pointing finds the rows of a business key: one index for each set of columns that lookups match by. */
+/* Re-pointing finds the rows of a business key: one index for each set of columns that lookups match by. Calendars need none. */
 static void
 index_matches(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, struct load_statements *out)
 {
@@ -101,6 +101,8 @@ index_matches(struct ctx *ctx, const struct spec *spec, const struct spec_table 
 		char *suffix = ctx_strdup(ctx, "by");
 		bool seen = false;
 
+		if (lookup->dimension->calendar.kind != CALENDAR_NONE)
+			continue;
 		for (size_t k = 0; k < i; k++)
 			seen = seen || is_same_match(lookup, &table->lookups[k]);
 		for (size_t k = 0; k < match.count; k++)

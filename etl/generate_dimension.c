@@ -110,6 +110,9 @@ insert_current(const struct current *c)
 		key_column = ctx_printf(ctx, "%s, ", c->surrogate);
 		key = ctx_printf(ctx, "COALESCE(q.%s, %s), ", c->surrogate, sql_next_key(ctx, c->spec, c->table));
 		join = ctx_printf(ctx, "\n      LEFT JOIN back q ON %s", sql_equal(ctx, c->keys, "q", "s"));
+	} else if (c->table->calendar.kind != CALENDAR_NONE) {
+		key_column = ctx_printf(ctx, "%s, ", c->surrogate);
+		key = ctx_printf(ctx, "%s, ", sql_calendar_key(ctx, c->table, "s"));
 	}
 	add(ctx, c->out, "insert new rows", COUNT_ROW,
 	    ctx_printf(ctx,

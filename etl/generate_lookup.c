@@ -9,6 +9,44 @@
 #include "etl/generate_sql.h"
 #include "sql/pg.h"
 
+const char *
+sql_calendar_key(struct ctx *ctx, const struct spec_table *calendar, const char *alias)
+{
+	if (calendar->calendar.kind == CALENDAR_DATE)
+		return ctx_printf(ctx, "to_char(%s.full_date, 'YYYYMMDD')::bigint", alias);
+	return ctx_printf(ctx, "%s.minute_of_day / 60 * 100 + %s.minute_of_day %% 60", alias, alias);
+}
+
+/* What a row's column says in terms of the i-th key column of what is looked up: itself, or its day or minute. */
+static const char *
+match_value(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, size_t i, const char *alias)
+{
+	const struct spec_column *column = spec_find_column(lookup->table, lookup->match[i]);
+	const char *value = ctx_printf(ctx, "%s.%s", alias, pg_identifier(ctx, lookup->match[i]));
+
+	if (lookup->dimension->calendar.kind == CALENDAR_NONE)
+		return value;
+	if (column->type.kind == TYPE_TIMESTAMPTZ)
+		value = ctx_printf(ctx, "(%s AT TIME ZONE %s)", value, pg_literal(ctx, spec->timezone));
+	if (lookup->dimension->calendar.kind == CALENDAR_DATE)
+		return ctx_printf(ctx, "%s::date", value);
+	return ctx_printf(ctx, "(EXTRACT(HOUR FROM %s) * 60 + EXTRACT(MINUTE FROM %s))::integer", value, value);
+}
+
+/* <alias>.<key of the dimension> = <what the rows' columns say>, AND … */
+static char *
+matches(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, const char *alias, const char *rows)
+{
+	const struct spec_table *dimension = lookup->dimension;
+	struct text out;
+
+	text_init(&out, ctx);
+	for (size_t i = 0; i < dimension->key_count; i++)
+		text_addf(&out, "%s%s.%s = %s", i == 0 ? "" : " AND ", alias, pg_identifier(ctx, dimension->keys[i]),
+		    match_value(ctx, spec, lookup, i, rows));
+	return out.data;
+}
+
 /* The dimension as the lookup sees it: its key, loadstar_key, and the time loadstar_from, loadstar_to of each version. */
 static char *
 lookup_versions(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, const char *restrict_join)
@@ -38,15 +76,12 @@ char *
 sql_lookup_join(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, const char *alias,
     const char *rows, const char *restrict_join)
 {
-	const struct spec_table *dimension = lookup->dimension;
 	struct text out;
 
 	text_init(&out, ctx);
 	text_addf(&out, "\n  LEFT JOIN (%s) %s\n         ON ", lookup_versions(ctx, spec, lookup, restrict_join),
 	    alias);
-	for (size_t i = 0; i < dimension->key_count; i++)
-		text_addf(&out, "%s%s.%s = %s.%s", i == 0 ? "" : " AND ", alias, pg_identifier(ctx, dimension->keys[i]),
-		    rows, pg_identifier(ctx, lookup->match[i]));
+	text_add(&out, matches(ctx, spec, lookup, alias, rows));
 	if (lookup->as_of != NULL) {
 		const char *at = ctx_printf(ctx, "%s.%s", rows, pg_identifier(ctx, lookup->as_of));
 
@@ -57,24 +92,15 @@ sql_lookup_join(struct ctx *ctx, const struct spec *spec, const struct spec_look
 	return out.data;
 }
 
-/* <alias>.<match of the lookup> = k.<key of the dimension> AND … */
-static char *
-matches_key(struct ctx *ctx, const struct spec_lookup *lookup, const char *alias)
-{
-	struct text out;
-
-	text_init(&out, ctx);
-	for (size_t i = 0; i < lookup->dimension->key_count; i++)
-		text_addf(&out, "%s%s.%s = k.%s", i == 0 ? "" : " AND ", alias, pg_identifier(ctx, lookup->match[i]),
-		    pg_identifier(ctx, lookup->dimension->keys[i]));
-	return out.data;
-}
-
 static void
 repoint_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *fact, const struct spec_lookup *lookup,
     struct load_statements *out)
 {
 	const char *target = sql_table(ctx, spec, fact), *column = pg_identifier(ctx, lookup->column);
+	/* A calendar only grows, and no index finds the rows of a day. */
+	const char *outside = lookup->dimension->calendar.kind == CALENDAR_NONE
+				  ? ""
+				  : ctx_printf(ctx, "\n WHERE f.%s = " UNKNOWN_KEY, column);
 	const char *only_keys = ctx_printf(ctx, "\n          JOIN loadstar_keys k ON %s",
 	    sql_equal(ctx, names_keys(lookup->dimension), "d", "k"));
 	struct load_statement *statement =
@@ -82,10 +108,10 @@ repoint_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *
 		ctx_printf(ctx,
 		    "UPDATE %s t SET %s = resolved.loadstar_key\n"
 		    "  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, " UNKNOWN_KEY ") AS loadstar_key\n"
-		    "  FROM %s f JOIN loadstar_keys k ON %s%s) resolved\n"
+		    "  FROM %s f JOIN loadstar_keys k ON %s%s%s) resolved\n"
 		    " WHERE t.ctid = resolved.row_id AND t.%s <> resolved.loadstar_key",
-		    target, column, target, matches_key(ctx, lookup, "f"),
-		    sql_lookup_join(ctx, spec, lookup, "l", "f", only_keys), column));
+		    target, column, target, matches(ctx, spec, lookup, "k", "f"),
+		    sql_lookup_join(ctx, spec, lookup, "l", "f", only_keys), outside, column));
 
 	statement->counter = COUNT_AFFECTED;
 	statement->field = "rows_repointed";

@@ -52,6 +52,9 @@ char *sql_observed_at(struct ctx *ctx, const struct spec_table *table, const cha
 /* Whether a table remembers the surrogate keys of rows that were deleted. */
 bool table_retires(const struct spec_table *table);
 
+/* The surrogate key of a calendar's row: 20240229, or 905 for 09:05. */
+const char *sql_calendar_key(struct ctx *ctx, const struct spec_table *calendar, const char *alias);
+
 /* LEFT JOIN that gives <alias>.loadstar_key for the rows of <rows>; restrict_join: SQL that narrows the dimension d, or "". */
 char *sql_lookup_join(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, const char *alias,
     const char *rows, const char *restrict_join);

@@ -66,6 +66,7 @@ enum lookup_missing { MISSING_UNKNOWN, MISSING_FAIL, MISSING_INFER, MISSING_QUAR
 
 struct spec_table;
 struct spec_lookup {
+	const struct spec_table *table;     /* it belongs to */
 	const char *column;                 /* the surrogate key column it fills in this table */
 	const struct spec_table *dimension; /* or a fact with a surrogate key: looked up by its grain */
 	const char **match;                 /* columns of this table, in the order of the dimension's key */
@@ -88,6 +89,15 @@ struct spec_source {
 	struct spec_place place;
 };
 
+/* Of a dimension that is generated. */
+enum calendar { CALENDAR_NONE, CALENDAR_DATE, CALENDAR_TIME };
+struct spec_calendar {
+	enum calendar kind;
+	const char *start; /* YYYY-MM-DD */
+	int64_t years;
+	int64_t fiscal_year_start; /* month, from 1 */
+};
+
 struct spec_timeouts {
 	int64_t statement_ms, step_ms, run_ms, lock_ms; /* 10m 1h 24h 30s unless declared */
 };
@@ -96,7 +106,8 @@ struct spec_table {
 	const char *name;
 	enum table_kind kind;
 	const char *comment;
-	const struct spec_source *source;
+	const struct spec_source *source; /* of a calendar: the warehouse */
+	struct spec_calendar calendar;
 	const char *query_path;
 	const char *query;     /* text of the SQL file */
 	const char *surrogate; /* column name; default <dimension>_key; NULL for a fact without one */

@@ -56,6 +56,20 @@ types_equal(const struct spec_type *a, const struct spec_type *b)
 	return a->kind == b->kind && a->precision == b->precision && a->scale == b->scale;
 }
 
+/* A calendar is looked up by any time that tells its day or its minute. */
+static void
+check_calendar_match(struct parse *parse, const struct spec_table *calendar, const struct spec_column *column,
+    const struct node *node)
+{
+	bool date = calendar->calendar.kind == CALENDAR_DATE;
+
+	if (column->type.kind != TYPE_TIMESTAMP && column->type.kind != TYPE_TIMESTAMPTZ &&
+	    !(date && column->type.kind == TYPE_DATE))
+		(void)finding(&parse->findings, &node->place,
+		    "'%s' is %s; the calendar '%s' is found by a %stimestamp or timestamptz", column->name,
+		    spec_type_name(parse->findings.ctx, &column->type), calendar->name, date ? "date, " : "");
+}
+
 static void
 check_match(struct parse *parse, const struct spec_table *table, const struct spec_lookup *lookup,
     const struct node *match)
@@ -73,6 +87,10 @@ check_match(struct parse *parse, const struct spec_table *table, const struct sp
 
 		if (column == NULL || dimension == NULL || i >= dimension->key_count)
 			continue;
+		if (dimension->calendar.kind != CALENDAR_NONE) {
+			check_calendar_match(parse, dimension, column, item);
+			continue;
+		}
 		key = spec_find_column(dimension, dimension->keys[i]);
 		if (key != NULL && !types_equal(&column->type, &key->type))
 			(void)finding(&parse->findings, &item->place, "'%s' is %s, but the key '%s' of '%s' is %s",
@@ -138,6 +156,10 @@ check_referred(struct parse *parse, const struct spec_table *table, struct spec_
 		lookup->dimension = find_referred(parse, table, fact, TABLE_FACT);
 	if (fact != NULL)
 		check_fact_lookup(parse, lookup, map);
+	if (lookup->dimension != NULL && lookup->dimension->calendar.kind != CALENDAR_NONE &&
+	    lookup->missing == MISSING_INFER)
+		(void)finding(&parse->findings, &node_get(map, "missing")->place,
+		    "'%s' is a calendar: it has no members to be inferred", lookup->dimension->name);
 }
 
 static void

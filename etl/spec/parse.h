@@ -83,6 +83,9 @@ void read_tables(struct parse *parse, const struct node *node);
 void read_retry(struct parse *parse, const struct node *map, struct retry_policy *retry,
     struct spec_timeouts *timeouts);
 
+/* A dimension whose source is `generate: …` gets its columns, key and query; false: it has another source. */
+bool read_calendar(struct parse *parse, struct spec_table *table, const struct node *map);
+
 /* The files `views` and `queries` name, after the tables. */
 /* parse_lists.c: files in the order they are named; those of a star in the order of their paths. */
 struct parse_listed {

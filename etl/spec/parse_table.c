@@ -96,6 +96,7 @@ read_lookups(struct parse *parse, struct spec_table *table, const struct node *m
 		const struct node *match;
 		size_t count;
 
+		lookup->table = table;
 		lookup->column = child->key;
 		lookup->place = child->key_place;
 		if (!read_section(parse, IN(LOOKUP), child, lookup) && child->kind != NODE_MAP)
@@ -109,10 +110,16 @@ read_lookups(struct parse *parse, struct spec_table *table, const struct node *m
 static void
 read_source(struct parse *parse, const struct node *map)
 {
+	static const char *const of_calendars[] = {"start", "years", "fiscal_year_start"};
 	const struct node *node = node_get(map, "source");
+	struct spec_calendar ignored;
 
+	for (size_t i = 0; node != NULL && i < 3; i++)
+		if (node_get(node, of_calendars[i]) != NULL)
+			(void)finding(&parse->findings, &node_get(node, of_calendars[i])->key_place,
+			    "'%s' needs 'generate: date'", of_calendars[i]);
 	if (node != NULL && node->kind == NODE_MAP)
-		(void)read_section(parse, IN(TABLE_SOURCE), node, NULL);
+		(void)read_section(parse, IN(TABLE_SOURCE), node, &ignored);
 }
 
 /* The sections of a table's keys; 0, with a finding, when its kind is not clear. */
@@ -135,6 +142,23 @@ sections_of(struct parse *parse, const struct node *node)
 	return 0;
 }
 
+/* What every table but a calendar has to say. */
+static void
+check_present(struct parse *parse, const struct spec_table *table, const struct node *node)
+{
+	static const char *const of_sources[] = {"from", "query"};
+	const struct node *source = node_get(node, "source");
+
+	if (node_get(node, "columns") == NULL)
+		(void)finding(&parse->findings, node_blame(node), "'%s' lacks the key 'columns'", table->name);
+	if (table->kind == TABLE_DIMENSION && node_get(node, "key") == NULL)
+		(void)finding(&parse->findings, node_blame(node), "'%s' lacks the key 'key'", table->name);
+	for (size_t i = 0; source != NULL && source->kind == NODE_MAP && i < 2; i++)
+		if (node_get(source, of_sources[i]) == NULL)
+			(void)finding(&parse->findings, node_blame(source), "'source' lacks the key '%s'",
+			    of_sources[i]);
+}
+
 /* False when the table cannot be read: nothing more is said of it. */
 static bool
 read_table(struct parse *parse, struct spec_table *table, const struct node *node)
@@ -148,9 +172,12 @@ read_table(struct parse *parse, struct spec_table *table, const struct node *nod
 	if (sections == 0)
 		return false;
 	(void)read_section(parse, sections, node, table);
-	read_source(parse, node);
-	read_columns(parse, table, node_get(node, "columns"));
-	read_keys(parse, table, node);
+	if (!read_calendar(parse, table, node)) {
+		check_present(parse, table, node);
+		read_source(parse, node);
+		read_columns(parse, table, node_get(node, "columns"));
+		read_keys(parse, table, node);
+	}
 	read_history(parse, table, node_get(node, "history"));
 	read_begin(parse, table, node);
 	read_lookups(parse, table, node_get(node, "lookups"));

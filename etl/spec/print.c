@@ -101,8 +101,12 @@ table_to_json(struct ctx *ctx, const struct spec_table *table)
 		json_add(columns, column_to_json(ctx, &table->columns[i]));
 	for (size_t i = 0; i < table->lookup_count; i++)
 		json_add(lookups, lookup_to_json(ctx, &table->lookups[i]));
-	json_put_string(ctx, source, "from", table->source->name);
-	json_put_string(ctx, source, "query", table->query_path);
+	if (table->calendar.kind != CALENDAR_NONE) {
+		json_put_string(ctx, source, "generate", table->calendar.kind == CALENDAR_DATE ? "date" : "time");
+	} else {
+		json_put_string(ctx, source, "from", table->source->name);
+		json_put_string(ctx, source, "query", table->query_path);
+	}
 	json_put_string(ctx, object, "name", table->name);
 	json_put_string(ctx, object, "kind", kind_names[table->kind]);
 	json_put_string(ctx, object, "comment", table->comment);

@@ -124,7 +124,7 @@ SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opene
 -- publish: re-point fact_guess.first_key
 UPDATE "public"."fact_guess" t SET "first_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."first_id" = k."id"
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."first_id"
   LEFT JOIN (SELECT d."id", d."first_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_first" d

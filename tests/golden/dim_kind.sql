@@ -121,7 +121,7 @@ SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opene
 -- publish: re-point fact_sale.kind_key
 UPDATE "public"."fact_sale" t SET "kind_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_sale" f JOIN loadstar_keys k ON f."kind_id" = k."kind_id"
+  FROM "public"."fact_sale" f JOIN loadstar_keys k ON k."kind_id" = f."kind_id"
   LEFT JOIN (SELECT d."kind_id", d."kind_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_kind" d

@@ -151,7 +151,7 @@ SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opene
 -- publish: re-point fact_append.list_key
 UPDATE "public"."fact_append" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_append" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_append" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -163,7 +163,7 @@ UPDATE "public"."fact_append" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_once.list_key
 UPDATE "public"."fact_once" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_once" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_once" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -175,7 +175,7 @@ UPDATE "public"."fact_once" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_upsert.list_key
 UPDATE "public"."fact_upsert" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_upsert" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_upsert" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -187,7 +187,7 @@ UPDATE "public"."fact_upsert" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_all.list_key
 UPDATE "public"."fact_all" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_all" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_all" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -199,7 +199,7 @@ UPDATE "public"."fact_all" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_guess.list_key
 UPDATE "public"."fact_guess" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -211,7 +211,7 @@ UPDATE "public"."fact_guess" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_ask.list_key
 UPDATE "public"."fact_ask" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_ask" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d

@@ -125,7 +125,7 @@ SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opene
 -- publish: re-point fact_guess.now_key
 UPDATE "public"."fact_guess" t SET "now_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."now_id" = k."id"
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."now_id"
   LEFT JOIN (SELECT d."id", d."now_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_now" d
@@ -137,7 +137,7 @@ UPDATE "public"."fact_guess" t SET "now_key" = resolved.loadstar_key
 -- publish: re-point fact_ask.now_key
 UPDATE "public"."fact_ask" t SET "now_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_ask" f JOIN loadstar_keys k ON f."now_id" = k."id"
+  FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."now_id"
   LEFT JOIN (SELECT d."id", d."now_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_now" d

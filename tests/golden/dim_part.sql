@@ -265,7 +265,7 @@ SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 -- publish: re-point fact_sale.part_key
 UPDATE "public"."fact_sale" t SET "part_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_sale" f JOIN loadstar_keys k ON f."part_id" = k."part_id"
+  FROM "public"."fact_sale" f JOIN loadstar_keys k ON k."part_id" = f."part_id"
   LEFT JOIN (SELECT d."part_id", d."part_key" AS loadstar_key, d.is_current,
                CASE WHEN lag(d.effective_from) OVER (PARTITION BY d."part_id" ORDER BY d.effective_from) IS NULL
                      THEN '-infinity' ELSE d.effective_from END AS loadstar_from, d.effective_to AS loadstar_to

@@ -250,7 +250,7 @@ SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 -- publish: re-point fact_guess.past_key
 UPDATE "public"."fact_guess" t SET "past_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."past_id" = k."id"
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."past_id"
   LEFT JOIN (SELECT d."id", d."past_key" AS loadstar_key, d.is_current,
                CASE WHEN lag(d.effective_from) OVER (PARTITION BY d."id" ORDER BY d.effective_from) IS NULL
                      THEN '-infinity' ELSE d.effective_from END AS loadstar_from, d.effective_to AS loadstar_to
@@ -264,7 +264,7 @@ UPDATE "public"."fact_guess" t SET "past_key" = resolved.loadstar_key
 -- publish: re-point fact_ask.past_key
 UPDATE "public"."fact_ask" t SET "past_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_ask" f JOIN loadstar_keys k ON f."past_id" = k."id"
+  FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."past_id"
   LEFT JOIN (SELECT d."id", d."past_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_past" d

@@ -247,7 +247,7 @@ SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 -- publish: re-point fact_sale.tag_key
 UPDATE "public"."fact_sale" t SET "tag_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_sale" f JOIN loadstar_keys k ON f."shop_id" = k."shop_id" AND f."tag_id" = k."tag_id"
+  FROM "public"."fact_sale" f JOIN loadstar_keys k ON k."shop_id" = f."shop_id" AND k."tag_id" = f."tag_id"
   LEFT JOIN (SELECT d."shop_id", d."tag_id", d."tag_key" AS loadstar_key, d.is_current,
                CASE WHEN lag(d.effective_from) OVER (PARTITION BY d."shop_id", d."tag_id" ORDER BY d.effective_from) IS NULL
                      THEN '-infinity' ELSE d.effective_from END AS loadstar_from, d.effective_to AS loadstar_to

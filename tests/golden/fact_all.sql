@@ -176,7 +176,7 @@ ANALYZE loadstar_keys;
 -- publish: re-point fact_line.all_key
 UPDATE "public"."fact_line" t SET "all_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_line" f JOIN loadstar_keys k ON f."all_id" = k."id"
+  FROM "public"."fact_line" f JOIN loadstar_keys k ON k."id" = f."all_id"
   LEFT JOIN (SELECT d."id", d."all_key" AS loadstar_key FROM "public"."fact_all" d
           JOIN loadstar_keys k ON d."id" = k."id") l
          ON l."id" = f."all_id") resolved

@@ -146,7 +146,7 @@ SELECT count(*) AS members_inferred FROM made;
 -- publish: re-point fact_guess.first_key
 UPDATE "public"."fact_guess" t SET "first_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."first_id" = k."id"
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."first_id"
   LEFT JOIN (SELECT d."id", d."first_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_first" d
@@ -177,7 +177,7 @@ SELECT count(*) AS members_inferred FROM made;
 -- publish: re-point fact_guess.now_key
 UPDATE "public"."fact_guess" t SET "now_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."now_id" = k."id"
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."now_id"
   LEFT JOIN (SELECT d."id", d."now_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_now" d
@@ -189,7 +189,7 @@ UPDATE "public"."fact_guess" t SET "now_key" = resolved.loadstar_key
 -- publish: re-point fact_ask.now_key
 UPDATE "public"."fact_ask" t SET "now_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_ask" f JOIN loadstar_keys k ON f."now_id" = k."id"
+  FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."now_id"
   LEFT JOIN (SELECT d."id", d."now_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_now" d
@@ -223,7 +223,7 @@ SELECT count(*) AS members_inferred FROM made;
 -- publish: re-point fact_append.list_key
 UPDATE "public"."fact_append" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_append" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_append" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -235,7 +235,7 @@ UPDATE "public"."fact_append" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_once.list_key
 UPDATE "public"."fact_once" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_once" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_once" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -247,7 +247,7 @@ UPDATE "public"."fact_once" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_upsert.list_key
 UPDATE "public"."fact_upsert" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_upsert" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_upsert" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -259,7 +259,7 @@ UPDATE "public"."fact_upsert" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_all.list_key
 UPDATE "public"."fact_all" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_all" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_all" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -271,7 +271,7 @@ UPDATE "public"."fact_all" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_guess.list_key
 UPDATE "public"."fact_guess" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -283,7 +283,7 @@ UPDATE "public"."fact_guess" t SET "list_key" = resolved.loadstar_key
 -- publish: re-point fact_ask.list_key
 UPDATE "public"."fact_ask" t SET "list_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_ask" f JOIN loadstar_keys k ON f."list_id" = k."id"
+  FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
@@ -320,7 +320,7 @@ SELECT count(*) AS members_inferred FROM made;
 -- publish: re-point fact_guess.past_key
 UPDATE "public"."fact_guess" t SET "past_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_guess" f JOIN loadstar_keys k ON f."past_id" = k."id"
+  FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."past_id"
   LEFT JOIN (SELECT d."id", d."past_key" AS loadstar_key, d.is_current,
                CASE WHEN lag(d.effective_from) OVER (PARTITION BY d."id" ORDER BY d.effective_from) IS NULL
                      THEN '-infinity' ELSE d.effective_from END AS loadstar_from, d.effective_to AS loadstar_to
@@ -334,7 +334,7 @@ UPDATE "public"."fact_guess" t SET "past_key" = resolved.loadstar_key
 -- publish: re-point fact_ask.past_key
 UPDATE "public"."fact_ask" t SET "past_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_ask" f JOIN loadstar_keys k ON f."past_id" = k."id"
+  FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."past_id"
   LEFT JOIN (SELECT d."id", d."past_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_past" d

@@ -160,7 +160,7 @@ ANALYZE loadstar_keys;
 -- publish: re-point fact_line.upsert_key
 UPDATE "public"."fact_line" t SET "upsert_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_line" f JOIN loadstar_keys k ON f."id" = k."id"
+  FROM "public"."fact_line" f JOIN loadstar_keys k ON k."id" = f."id"
   LEFT JOIN (SELECT d."id", d."upsert_key" AS loadstar_key FROM "public"."fact_upsert" d
           JOIN loadstar_keys k ON d."id" = k."id") l
          ON l."id" = f."id") resolved

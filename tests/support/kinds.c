@@ -39,6 +39,14 @@ static const char document[] =
     "    key: [id]\n"
     "    columns: { id: integer, name: text, note: text, since: timestamptz }\n"
     "    history: { scd: 2, valid_from: since, deletes: ignore }\n"
+    "  dim_date:\n"
+    "    kind: dimension\n"
+    "    source: { generate: date, start: 2024-01-01, years: 2, fiscal_year_start: 4 }\n"
+    "    surrogate: date_key\n"
+    "  dim_time:\n"
+    "    kind: dimension\n"
+    "    source: { generate: time }\n"
+    "    surrogate: time_key\n"
     "  fact_append:\n"
     "    kind: fact\n"
     "    source: { from: shop, query: append.sql }\n"
@@ -106,7 +114,19 @@ static const char document[] =
     "    begin: 2024-01-01\n"
     "    lookups:\n"
     "      upsert_key: { fact: fact_upsert, match: id, missing: quarantine }\n"
-    "      all_key: { fact: fact_all, match: all_id }\n";
+    "      all_key: { fact: fact_all, match: all_id }\n"
+    "  fact_when:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: when.sql }\n"
+    "    grain: [id]\n"
+    "    columns: { id: integer, at: timestamptz, local: timestamp, day: date }\n"
+    "    write: replace_all\n"
+    "    lookups:\n"
+    "      at_date_key: { dimension: dim_date, match: at }\n"
+    "      at_time_key: { dimension: dim_time, match: at }\n"
+    "      local_date_key: { dimension: dim_date, match: local }\n"
+    "      local_time_key: { dimension: dim_time, match: local }\n"
+    "      day_key: { dimension: dim_date, match: day }\n";
 
 static struct spec_file files[] = {
     {"all.sql", "SELECT * FROM fact_all"},
@@ -121,10 +141,11 @@ static struct spec_file files[] = {
     {"past.sql", "SELECT * FROM dim_past"},
     {"pipeline.yaml", document},
     {"upsert.sql", "SELECT * FROM fact_upsert WHERE day >= :from AND day < :to"},
+    {"when.sql", "SELECT * FROM fact_when"},
 };
 
 #define TABLES \
-	"dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all, fact_guess, fact_ask, fact_line"
+	"dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all, fact_guess, fact_ask, fact_line, fact_when"
 
 static const char source_tables[] =
     "DROP TABLE IF EXISTS " TABLES ";"
@@ -138,11 +159,12 @@ static const char source_tables[] =
     "CREATE TABLE fact_all (LIKE fact_append);"
     "CREATE TABLE fact_guess (id int, first_id int, now_id int, list_id int, past_id int, day timestamptz);"
     "CREATE TABLE fact_ask (id int, now_id int, list_id int, past_id int, day timestamptz);"
-    "CREATE TABLE fact_line (id int, line int, all_id int, day timestamptz);";
+    "CREATE TABLE fact_line (id int, line int, all_id int, day timestamptz);"
+    "CREATE TABLE fact_when (id int, at timestamptz, local timestamp, day date);";
 
 const struct loads_pipeline kinds_pipeline = {
     .files = files,
     .count = LENGTH_OF(files),
     .source_tables = source_tables,
-    .no_tables = "DROP TABLE IF EXISTS " TABLES,
+    .no_tables = "DROP TABLE IF EXISTS dim_date, dim_time, " TABLES,
 };

@@ -59,6 +59,9 @@ static const struct refusal {
     {"spec: 1", "", "pipeline.yaml:2:1: the document lacks the key 'spec'"},
     {"pipeline: shop", "pipeline: Shop", ":2:11: 'pipeline' is 'Shop', but must be a name"},
     {"    columns: {", "    colums: {", ":28:5: unknown key 'colums'; did you mean 'columns'?"},
+    {"    key: [robot_id]\n", "", ":13:3: 'dim_robots' lacks the key 'key'"},
+    {"from: rds, query: extract/uses.sql", "from: rds", ":25:5: 'source' lacks the key 'query'"},
+    {"from: rds, query: extract/uses.sql", "query: extract/uses.sql", ":25:5: 'source' lacks the key 'from'"},
     {"    grain: [use_id]\n", "", ":23:3: 'fact_uses' lacks the key 'grain'"},
     {"    lookback: 2\n", "    lookback: two\n",
 	":32:15: 'lookback' is 'two', but must be a whole number from 0 to 10000"},
@@ -249,6 +252,39 @@ test_fact_lookups(void **state)
 }
 
 static void
+test_calendars(void **state)
+{
+	static const char yaml[] =
+	    "spec: 1\npipeline: p\nwarehouse: w\nsources: { s: { type: postgres, connection: c } }\ntables:\n"
+	    "  d: { kind: dimension, source: { generate: date, start: 2020-02-30, years: 500, from: s }, key: k }\n"
+	    "  t: { kind: dimension, source: { generate: time, years: 3 }, history: { scd: 2 } }\n"
+	    "  e: { kind: dimension, source: { generate: date } }\n"
+	    "  f: { kind: fact, source: { from: s, query: extract/robots.sql }, grain: k, columns: { k: text, d: date },\n"
+	    "       lookups: { x: { dimension: d, match: k }, y: { dimension: t, match: d, missing: infer } } }\n"
+	    "  g: { kind: fact, source: { generate: time } }\n"
+	    "  h: { kind: fact, source: { from: s, query: extract/robots.sql, years: 2 }, grain: k, columns: { k: text } }\n";
+	static const char *const errors[] = {
+	    "pipeline.yaml:6:58: 'start' is '2020-02-30', but must be a date",
+	    "pipeline.yaml:6:77: 'years' is '500', but must be a whole number from 1 to 400",
+	    "pipeline.yaml:6:82: 'from' is not for a generated dimension",
+	    "pipeline.yaml:6:93: 'key' is not for a generated dimension",
+	    "pipeline.yaml:7:51: 'years' is for dates",
+	    "pipeline.yaml:7:63: 'history' is not for a generated dimension",
+	    "pipeline.yaml:8:25: 'source' lacks the key 'start'",
+	    "pipeline.yaml:10:45: 'k' is text; the calendar 'd' is found by a date, timestamp or timestamptz",
+	    "pipeline.yaml:10:76: 'd' is date; the calendar 't' is found by a timestamp or timestamptz",
+	    "'t' is a calendar: it has no members to be inferred",
+	    "pipeline.yaml:11:30: only a dimension can be generated",
+	    "pipeline.yaml:12:66: 'years' needs 'generate: date'",
+	};
+	struct spec_fixture *f = *state;
+
+	assert_false(spec_try(f, yaml, "SELECT 1", spec_uses_sql));
+	for (size_t i = 0; i < LENGTH_OF(errors); i++)
+		assert_true(spec_has_error(f, errors[i]));
+}
+
+static void
 test_files(void **state)
 {
 	struct spec_fixture *f = *state;
@@ -359,6 +395,7 @@ main(void)
 	    SPEC_TEST(test_no_document),
 	    SPEC_TEST(test_circle),
 	    SPEC_TEST(test_fact_lookups),
+	    SPEC_TEST(test_calendars),
 	    SPEC_TEST(test_files),
 	    SPEC_TEST(test_value_types),
 	    SPEC_TEST(test_shipped),
