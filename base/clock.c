@@ -48,8 +48,8 @@ clock_sleep_ms(int64_t ms)
 }
 
 /* Days from 1970-01-01 of a civil date and back: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
-static int64_t
-days_from_civil(int64_t year, int64_t month, int64_t day)
+int64_t
+clock_days(int64_t year, int64_t month, int64_t day)
 {
 	int64_t y = year - (month <= 2);
 	int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -60,8 +60,8 @@ days_from_civil(int64_t year, int64_t month, int64_t day)
 	return era * 146097 + day_of_era - 719468;
 }
 
-static void
-civil_from_days(int64_t days, int64_t *year, int64_t *month, int64_t *day)
+void
+clock_civil(int64_t days, int64_t *year, int64_t *month, int64_t *day)
 {
 	int64_t z = days + 719468;
 	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -91,7 +91,7 @@ clock_format(struct ctx *ctx, int64_t at_us)
 		return ctx_strdup(ctx, at_us == CLOCK_INFINITY ? "infinity" : "-infinity");
 	days = floor_div(at_us, CLOCK_DAY_US);
 	us = at_us - days * CLOCK_DAY_US;
-	civil_from_days(days, &year, &month, &day);
+	clock_civil(days, &year, &month, &day);
 	s = ctx_printf(ctx, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", (long long)year, (long long)month,
 	    (long long)day, (long long)(us / (3600 * CLOCK_SECOND_US)), (long long)(us / (60 * CLOCK_SECOND_US) % 60),
 	    (long long)(us / CLOCK_SECOND_US % 60));
@@ -128,8 +128,8 @@ is_leap(int64_t year)
 	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-static int64_t
-days_in_month(int64_t year, int64_t month)
+int64_t
+clock_days_in_month(int64_t year, int64_t month)
 {
 	static const int64_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
@@ -144,9 +144,9 @@ take_date(const char **s, int64_t *days)
 	if (!take_digits(s, 4, &year) || !take_char(s, "-") || !take_digits(s, 2, &month) || !take_char(s, "-") ||
 	    !take_digits(s, 2, &day))
 		return false;
-	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+	if (month < 1 || month > 12 || day < 1 || day > clock_days_in_month(year, month))
 		return false;
-	*days = days_from_civil(year, month, day);
+	*days = clock_days(year, month, day);
 	return true;
 }
 
@@ -291,13 +291,13 @@ period_add(int64_t at_us, const struct period *period, int64_t count)
 	int64_t us = at_us - days * CLOCK_DAY_US;
 	int64_t year, month, day, months;
 
-	civil_from_days(days, &year, &month, &day);
+	clock_civil(days, &year, &month, &day);
 	months = year * 12 + month - 1 + period->months * count;
 	year = floor_div(months, 12);
 	month = months - year * 12 + 1;
-	if (day > days_in_month(year, month))
-		day = days_in_month(year, month);
-	days = days_from_civil(year, month, day) + period->days * count;
+	if (day > clock_days_in_month(year, month))
+		day = clock_days_in_month(year, month);
+	days = clock_days(year, month, day) + period->days * count;
 	return days * CLOCK_DAY_US + us + period->us * count;
 }
 
@@ -322,9 +322,9 @@ period_floor(int64_t at_us, const struct period *period)
 		origin = period->days % 7 == 0 ? 4 : 0; /* 1970-01-05 was a Monday */
 		return (floor_div(days - origin, period->days) * period->days + origin) * CLOCK_DAY_US;
 	}
-	civil_from_days(days, &year, &month, &day);
+	clock_civil(days, &year, &month, &day);
 	months = floor_div((year - 1970) * 12 + month - 1, period->months) * period->months;
-	return days_from_civil(1970 + floor_div(months, 12), months - floor_div(months, 12) * 12 + 1, 1) * CLOCK_DAY_US;
+	return clock_days(1970 + floor_div(months, 12), months - floor_div(months, 12) * 12 + 1, 1) * CLOCK_DAY_US;
 }
 
 bool

@@ -3,7 +3,7 @@
  *
  * Everything that decides by time asks clock_now_us, so that a test can walk a fake clock. Deadlines inside one process
  * use clock_monotonic_us, which no test and no administrator moves. The control database's own time decides leases.
- * Calendar arithmetic is proleptic Gregorian in UTC; time zones are the database's business.
+ * Calendar arithmetic is proleptic Gregorian in UTC; time zones are zone.h's business.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -36,6 +36,11 @@ bool clock_parse(const char *s, int64_t *at_us) MUST_CHECK;
 
 /* True for exactly YYYY-MM-DD with a real day. */
 bool clock_is_date(const char *s) MUST_CHECK;
+
+/* Days from 1970-01-01 of a civil date (month from 1; the day may lie outside the month), and back. */
+int64_t clock_days(int64_t year, int64_t month, int64_t day);
+void clock_civil(int64_t days, int64_t *year, int64_t *month, int64_t *day);
+int64_t clock_days_in_month(int64_t year, int64_t month);
 
 /* A calendar period: ISO 8601 PnYnMnWnD or PTnHnMnS (whole numbers). Months and days are kept apart. */
 struct period {
