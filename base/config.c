@@ -173,26 +173,31 @@ load_flags(struct ctx *ctx, int *argc, char **argv, struct config *config)
 	return true;
 }
 
+static void
+add_named(struct ctx *ctx, struct config_connection **list, const char *name, const char *url)
+{
+	struct config_connection *named;
+
+	for (named = *list; named != NULL; named = named->next)
+		if (strcmp(named->name, name) == 0)
+			return;
+	named = ctx_alloc(ctx, sizeof(*named));
+	named->name = ctx_strdup(ctx, name);
+	named->url = secret_make(ctx, url);
+	named->next = *list;
+	*list = named;
+}
+
 void
 config_add_connection(struct ctx *ctx, struct config *config, const char *name, const char *url)
 {
-	struct config_connection *connection;
-
-	for (connection = config->connections; connection != NULL; connection = connection->next)
-		if (strcmp(connection->name, name) == 0)
-			return;
-	connection = ctx_alloc(ctx, sizeof(*connection));
-	connection->name = ctx_strdup(ctx, name);
-	connection->url = secret_make(ctx, url);
-	connection->next = config->connections;
-	config->connections = connection;
+	add_named(ctx, &config->connections, name, url);
 }
 
+/* PREFIX<NAME> or PREFIX<NAME>_FILE for every NAME. */
 static bool
-load_connections(struct ctx *ctx, struct config *config)
+load_named(struct ctx *ctx, const char *prefix, struct config_connection **list)
 {
-	static const char prefix[] = "LOADSTAR_CONNECTION_";
-
 	for (char **entry = environ; *entry != NULL; entry++) {
 		size_t length = strcspn(*entry, "=");
 		char *variable, *name;
@@ -208,16 +213,48 @@ load_connections(struct ctx *ctx, struct config *config)
 		name = ctx_strdup(ctx, variable + strlen(prefix));
 		for (char *p = name; *p != '\0'; p++)
 			*p = (char)tolower((unsigned char)*p);
-		config_add_connection(ctx, config, name, value);
+		add_named(ctx, list, name, value);
 	}
 	return true;
+}
+
+/* What can be delivered to; what stands behind the scheme is not shown. */
+static bool
+check_notify(struct ctx *ctx, const struct config *config)
+{
+	for (const struct config_connection *target = config->notify; target != NULL; target = target->next) {
+		const char *url = secret_is_set(&target->url) ? secret_reveal(&target->url) : "";
+
+		if (*url == '\0')
+			continue;
+		if (text_starts_with(url, "slack:"))
+			url += strlen("slack:");
+		if (!text_starts_with(url, "https://") && !text_starts_with(url, "http://"))
+			return fail(ctx, FAIL_CONFIG_INVALID,
+			    "LOADSTAR_NOTIFY_<NAME> of %s must be https://…, http://… or slack:https://…%s",
+			    target->name, text_starts_with(url, "sns:") ? "; sns: is not available yet" : "");
+	}
+	return true;
+}
+
+bool
+config_notify(const struct config *config, const char *name, struct secret *url)
+{
+	for (const struct config_connection *target = config->notify; target != NULL; target = target->next) {
+		*url = target->url;
+		if (strcmp(target->name, name) == 0)
+			return secret_is_set(url) && *secret_reveal(url) != '\0';
+	}
+	return false;
 }
 
 bool
 config_load(struct ctx *ctx, int *argc, char **argv, struct config *config)
 {
 	*config = (struct config){.workers = -1};
-	return load_environment(ctx, config) && load_flags(ctx, argc, argv, config) && load_connections(ctx, config);
+	return load_environment(ctx, config) && load_flags(ctx, argc, argv, config) &&
+	       load_named(ctx, "LOADSTAR_CONNECTION_", &config->connections) &&
+	       load_named(ctx, "LOADSTAR_NOTIFY_", &config->notify) && check_notify(ctx, config);
 }
 
 char *

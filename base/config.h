@@ -3,7 +3,7 @@
  *
  * config_table.def is the one table: it is the parser, the --help text and the documentation check. Each setting is an
  * environment variable and a flag (--listen=… or --listen …); the flag wins. A variable ending in _FILE names a file that
- * holds the value. Named connections are LOADSTAR_CONNECTION_<NAME>; names are lower-cased.
+ * holds the value. Named connections are LOADSTAR_CONNECTION_<NAME>, targets of notices LOADSTAR_NOTIFY_<NAME>; names are lower-cased.
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -33,6 +33,7 @@ struct config {
 	const char *jwt_issuer;
 	const char *jwt_audience;
 	bool metrics_auth;
+	const char *public_url; /* NULL: unset */
 	const char *log_level;
 	int64_t lease_ms;
 	int64_t drain_ms;
@@ -40,6 +41,7 @@ struct config {
 	const char *url;
 	struct secret token;
 	struct config_connection *connections;
+	struct config_connection *notify; /* LOADSTAR_NOTIFY_<NAME> */
 };
 
 enum config_type { CONFIG_TEXT, CONFIG_COUNT, CONFIG_SIZE, CONFIG_DURATION, CONFIG_BOOL };
@@ -64,6 +66,9 @@ bool config_load(struct ctx *ctx, int *argc, char **argv, struct config *config)
 
 /* The URL of a named connection; FAIL_CONNECTION_MISSING names the variable to set. */
 bool config_connection(struct ctx *ctx, const struct config *config, const char *name, struct secret *url) MUST_CHECK;
+
+/* Where notices to `name` go: https://…, http://…, or slack: before either. False: LOADSTAR_NOTIFY_<NAME> is not set; no failure is recorded. */
+bool config_notify(const struct config *config, const char *name, struct secret *url) MUST_CHECK;
 
 /* LOADSTAR_CONNECTION_NAME for a connection's name. */
 char *config_connection_variable(struct ctx *ctx, const char *name);

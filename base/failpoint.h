@@ -8,6 +8,7 @@
  *   after_open     the slice is registered             before_commit  all is written, COMMIT comes next
  *   after_stage    the rows are staged and checked     lose_commit    (drop) the session breaks once COMMIT was sent
  *   after_revoke   a higher registration is in place   after_commit   committed, nobody has been told
+ *   notice_claimed a notice is leased, and not sent    notice_sent    it was sent, nobody has written that down
  */
 #ifndef BASE_FAILPOINT_H
 #define BASE_FAILPOINT_H

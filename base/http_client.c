@@ -179,6 +179,7 @@ http_client_call(struct ctx *ctx, struct http_client *client, const struct http_
 	answer->body = exchange.body.data;
 	answer->length = exchange.body.length;
 	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && exchange.stopped))
-		return fail(ctx, FAIL_IO, "%s: %s", call->url, curl_easy_strerror(code));
+		return fail(ctx, FAIL_IO, "%s: %s", call->shown != NULL ? call->shown : call->url,
+		    curl_easy_strerror(code));
 	return true;
 }

@@ -17,6 +17,7 @@ struct http_client *http_client_new(struct ctx *ctx);
 struct http_call {
 	const char *method; /* GET POST */
 	const char *url;
+	const char *shown;           /* what failures call the URL; NULL: the URL itself */
 	const struct secret *bearer; /* NULL: none */
 	const char *body;            /* NULL: none; sent as application/json */
 	const char *accept;          /* NULL: application/json */

@@ -220,8 +220,12 @@ catalog_apply_folder(struct ctx *ctx, struct catalog *catalog, struct pg *db, co
 	for (const struct folder *folder = folders; folder != NULL; folder = folder->next, (*applied)++) {
 		const struct spec *read = folder->spec;
 
-		if (!pipeline_apply(ctx, db, read->pipeline, read->hash, spec_files_to_json(ctx, &read->files),
-			&changed) ||
+		struct pipeline_version version = {.pipeline = read->pipeline,
+		    .hash = read->hash,
+		    .files = spec_files_to_json(ctx, &read->files),
+		    .notify = spec_notify_to_json(ctx, read)};
+
+		if (!pipeline_apply(ctx, db, &version, &changed) ||
 		    !catalog_find(ctx, catalog, db, read->pipeline, read->hash, &spec))
 			return false;
 	}

@@ -24,6 +24,16 @@ engine_hurry(struct engine *engine)
 	(void)pthread_mutex_unlock(&engine->lock);
 }
 
+bool
+engine_pause(struct engine *engine, int64_t ms)
+{
+	int64_t until_us = clock_monotonic_us() + ms * 1000;
+
+	while (!atomic_load(&engine->stopping) && clock_monotonic_us() < until_us)
+		clock_sleep_ms(100);
+	return !atomic_load(&engine->stopping);
+}
+
 static void
 batch_release(struct batch *batch)
 {
@@ -154,6 +164,8 @@ engine_start(struct ctx *ctx, const struct engine_options *options, struct engin
 		start_thread(&engine->workers[i], worker_main, engine);
 	start_thread(&engine->listener, listener_main, engine);
 	start_thread(&engine->claimer, claimer_main, engine);
+	start_thread(&engine->scheduler, scheduler_main, engine);
+	start_thread(&engine->notifier, notifier_main, engine);
 	return true;
 }
 
@@ -175,6 +187,8 @@ join_threads(struct engine *engine)
 	(void)ctx_cancel_set(&engine->threads, CANCEL_SHUTDOWN);
 	(void)pthread_join(engine->claimer, NULL);
 	(void)pthread_join(engine->listener, NULL);
+	(void)pthread_join(engine->scheduler, NULL);
+	(void)pthread_join(engine->notifier, NULL);
 	for (int i = 0; i < engine->worker_count; i++)
 		(void)pthread_join(engine->workers[i], NULL);
 	(void)pthread_join(engine->keeper, NULL);

@@ -14,6 +14,10 @@ struct run_request {
 	struct run run;                  /* filled but for id, status, spec_version, requested_by, trigger */
 };
 
+/* The run of a schedule's fire, as if somebody had asked for it. FAIL_INVALID_REQUEST says why it cannot be. */
+bool run_request_of_schedule(struct ctx *ctx, const struct spec *spec, int64_t scheduled_us,
+    struct run_request *request) MUST_CHECK;
+
 /* Needs no spec: known fields, types, formats, from < to, from and to belong to range. FAIL_INVALID_REQUEST with all wrong
  * fields. */
 bool run_request_parse(struct ctx *ctx, const json_t *body, struct run_request *request) MUST_CHECK;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/retry.h"
+#include "etl/cron.h"
 
 /* Files of one version, sorted by path ("pipeline.yaml", "extract/surgeons.sql"). */
 struct spec_file {
@@ -175,13 +176,44 @@ struct spec_script {
 	struct spec_place place;
 };
 
+enum overlap_mode { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_CANCEL };
+enum catchup_mode { CATCHUP_LAST, CATCHUP_ALL, CATCHUP_NONE };
+
+/* When runs start by themselves. */
+struct spec_schedule {
+	const char *cron_text;
+	struct cron cron;
+	const char *timezone;
+	const struct zone *zone;
+	unsigned run, mode; /* of spec_run_types, spec_run_modes */
+	enum overlap_mode overlap;
+	enum catchup_mode catchup;
+	int64_t window_ms; /* 0: any age */
+	json_t *params;    /* name → text */
+};
+extern const char *const spec_run_types[];
+extern const char *const spec_run_modes[];
+extern const char *const spec_overlap_modes[];
+extern const char *const spec_catchup_modes[];
+
+/* Somebody who is told how runs end. */
+struct spec_notify {
+	const char *to;      /* name of LOADSTAR_NOTIFY_<NAME> */
+	const char **events; /* see sql/notice_events.def */
+	size_t event_count;
+};
+
 struct spec {
 	const char *pipeline;
 	const char *hash;      /* "sha256:…" over all files */
 	const char *warehouse; /* connection name */
 	const char *schema;
 	const char *timezone;
+	const struct zone *zone;
 	const char *comment;
+	const struct spec_schedule *schedule; /* NULL: none */
+	struct spec_notify *notify;
+	size_t notify_count;
 	struct spec_param *params;
 	size_t param_count;
 	struct spec_source *sources;
@@ -221,6 +253,9 @@ const struct spec_table *spec_find_table(const struct spec *spec, const char *na
 const struct spec_view *spec_find_view(const struct spec *spec, const char *name);   /* NULL: none */
 const struct spec_script *spec_find_script(const struct spec *spec, const char *name);
 const struct spec_column *spec_find_column(const struct spec_table *table, const char *name);
+
+/* What sql/pipeline_store.h keeps of a version's `notify`: an array of {to, events}. */
+json_t *spec_notify_to_json(struct ctx *ctx, const struct spec *spec);
 
 /* The spec as understood, for GET /v1/pipelines/{p}. */
 json_t *spec_to_json(struct ctx *ctx, const struct spec *spec);

@@ -61,6 +61,7 @@ print_settings(void)
 	}
 	(void)printf(
 	    "  LOADSTAR_CONNECTION_<NAME>\n      a named connection: postgresql://user:password@host/database\n"
+	    "  LOADSTAR_NOTIFY_<NAME>\n      a target of notices: https://… or slack:https://…\n"
 	    "A variable with _FILE at its end names a file that holds the value.\n");
 }
 

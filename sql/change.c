@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/metrics.h"
 #include "base/text.h"
+#include "sql/notice_store.h"
 #include "sql/run_row.h"
 #include "sql/statement.h"
 
@@ -100,7 +101,8 @@ count_run(const struct run *run)
 bool
 change_end(struct change *change, bool ok)
 {
-	if (!ok || !write_lines(change) || !write_run(change)) {
+	if (!ok || !write_lines(change) || !write_run(change) ||
+	    (change->finished && !notice_write(change->ctx, change->db, &change->run))) {
 		pg_rollback(change->db);
 		return false;
 	}

@@ -30,6 +30,11 @@ struct change {
 /* FAIL_NOT_FOUND when there is no such run. */
 bool change_begin(struct ctx *ctx, struct pg *db, const char *run_id, struct change *change) MUST_CHECK;
 
+/* In a transaction that is begun: a new run with its plan step and its first line, to be ended by change_end(change, true). On failure the
+ * transaction is still the caller's to roll back. */
+bool change_new_run(struct ctx *ctx, struct pg *db, const char *run_id, const struct run *want,
+    struct change *change) MUST_CHECK;
+
 /* A line of the run's log, written with the change. message and fields live as long as the change's ctx. */
 void change_log(struct change *change, enum log_level level, const char *step_id, const char *message, json_t *fields);
 

@@ -3,24 +3,26 @@
 #include "sql/statement.h"
 
 static bool
-apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char *files, bool *changed)
+apply(struct ctx *ctx, struct pg *db, const struct pipeline_version *version, bool *changed)
 {
 	struct pg_rows rows;
 
-	if (!sql_run(ctx, db, SQL_PIPELINE_VERSION_INSERT, PG_PARAMS(pipeline, hash, files), NULL) ||
-	    !sql_run(ctx, db, SQL_PIPELINE_ACTIVATE, PG_PARAMS(pipeline, hash), &rows))
+	if (!sql_run(ctx, db, SQL_PIPELINE_VERSION_INSERT,
+		PG_PARAMS(version->pipeline, version->hash, json_text(ctx, version->files),
+		    version->notify != NULL ? json_text(ctx, version->notify) : "[]"),
+		NULL) ||
+	    !sql_run(ctx, db, SQL_PIPELINE_ACTIVATE, PG_PARAMS(version->pipeline, version->hash), &rows))
 		return false;
 	*changed = rows.count > 0;
 	return true;
 }
 
 bool
-pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const json_t *files,
-    bool *changed)
+pipeline_apply(struct ctx *ctx, struct pg *db, const struct pipeline_version *version, bool *changed)
 {
 	if (!pg_begin(ctx, db))
 		return false;
-	if (apply(ctx, db, pipeline, hash, json_text(ctx, files), changed))
+	if (apply(ctx, db, version, changed))
 		return pg_commit(ctx, db);
 	pg_rollback(db);
 	return false;

@@ -5,9 +5,13 @@
 #include "base/json.h"
 #include "sql/pg.h"
 
-/* Stores a version unless known and makes it active. files: object path → text; hash: "sha256:…". */
-bool pipeline_apply(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const json_t *files,
-    bool *changed) MUST_CHECK;
+/* Stores a version unless known and makes it active. */
+struct pipeline_version {
+	const char *pipeline, *hash; /* "sha256:…" */
+	const json_t *files;         /* object path → text */
+	const json_t *notify;        /* array of {to, events}; NULL: none */
+};
+bool pipeline_apply(struct ctx *ctx, struct pg *db, const struct pipeline_version *version, bool *changed) MUST_CHECK;
 
 /* The files of a version; hash NULL: the active one. */
 bool pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char **found_hash,

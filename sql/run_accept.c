@@ -3,7 +3,6 @@
  * the row. `return` and `reject` hold the pipeline's accept lock from the look for an equal run to COMMIT. The order is always
  * key, then accept lock, so rivals cannot wait for each other.
  */
-#include "base/bug.h"
 #include "base/fail.h"
 #include "base/text.h"
 #include "base/uuid.h"
@@ -72,22 +71,6 @@ look_for_equal(struct acceptance *a)
 }
 
 static bool
-insert(struct acceptance *a)
-{
-	const struct run *w = a->want;
-	struct ctx *ctx = a->ctx;
-	struct pg_rows rows;
-
-	return sql_run(ctx, a->db, SQL_RUN_INSERT,
-	    PG_PARAMS(a->run_id, uuid_make(ctx), w->pipeline, w->type, w->mode, run_row_time(ctx, w->from_us),
-		run_row_time(ctx, w->to_us), w->slice, run_row_json(ctx, w->tables), run_row_json(ctx, w->params),
-		run_row_json(ctx, w->labels), run_row_json(ctx, w->allow), w->note, w->requested_by, w->trigger_kind,
-		w->trigger_ref, w->spec_version, text_from_i64(ctx, w->priority), text_from_bool(w->descending),
-		text_from_i64(ctx, w->max_parallel), run_row_time(ctx, w->deadline_us)),
-	    &rows);
-}
-
-static bool
 find(struct acceptance *a, struct run *run)
 {
 	bool found;
@@ -97,20 +80,15 @@ find(struct acceptance *a, struct run *run)
 	return found || fail(a->ctx, FAIL_NOT_FOUND, "run %s of this Idempotency-Key was removed", a->run_id);
 }
 
-/* The new run, its first log line, the outbox and the wake-up, as of any change. */
 static bool
 make(struct acceptance *a, struct run *run)
 {
-	struct change change = {.ctx = a->ctx, .db = a->db, .work = true};
-	bool found;
+	struct change change;
 
-	if (!insert(a) || !run_find(a->ctx, a->db, a->run_id, &change.run, &found))
-		return change_end(&change, false);
-	ASSERT(found);
-	change_log(&change, LOG_INFO, NULL,
-	    ctx_printf(a->ctx, "accepted: %s run of %s, asked for by %s", change.run.type, change.run.pipeline,
-		change.run.requested_by),
-	    NULL);
+	if (!change_new_run(a->ctx, a->db, a->run_id, a->want, &change)) {
+		pg_rollback(a->db);
+		return false;
+	}
 	if (!change_end(&change, true))
 		return false;
 	*run = change.run;

@@ -152,18 +152,6 @@ check_param(struct parse *parse, const struct spec_param *param)
 		    param->pattern != NULL ? " that matches the pattern" : "");
 }
 
-static void
-check_timezone(struct parse *parse)
-{
-	const char *zone = parse->spec->timezone;
-	const struct node *node = node_get(parse->root, "timezone");
-	size_t good = strspn(zone, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+/-");
-
-	if (good == 0 || good > 64 || zone[good] != '\0')
-		(void)finding(&parse->findings, &node->place, "'%s' is no time zone; write it as in Europe/Zurich",
-		    zone);
-}
-
 void
 check_document(struct parse *parse)
 {
@@ -171,7 +159,6 @@ check_document(struct parse *parse)
 	const struct node *tables = node_get(parse->root, "tables");
 	bool *used = ctx_alloc_array(parse->findings.ctx, spec->param_count + 1, sizeof(*used));
 
-	check_timezone(parse);
 	if (tables != NULL && tables->kind == NODE_MAP && spec->table_count == 0 && tables->count == 0)
 		(void)finding(&parse->findings, &tables->key_place, "'tables' is empty");
 	for (size_t i = 0; i < spec->param_count; i++)

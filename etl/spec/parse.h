@@ -100,6 +100,11 @@ void read_post_load(struct parse *parse); /* before the views */
 void read_views(struct parse *parse);
 void read_queries(struct parse *parse);
 
+/* `timezone`, `schedule` and `notify`, after the parameters. */
+void read_zone(struct parse *parse);
+void read_schedule(struct parse *parse);
+void read_notify(struct parse *parse);
+
 /* Cross-references. */
 void check_document(struct parse *parse);
 void check_table(struct parse *parse, struct spec_table *table, const struct node *node);

@@ -105,7 +105,10 @@ read_document(struct parse *parse)
 	}
 	(void)read_section(parse, IN(TOP), parse->root, spec);
 	read_defaults(parse);
+	read_zone(parse);
 	read_params(parse);
+	read_schedule(parse);
+	read_notify(parse);
 	read_sources(parse);
 	tables = node_get(parse->root, "tables");
 	spec->table_count = count_entries(parse, tables);

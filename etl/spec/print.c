@@ -201,6 +201,41 @@ queries_to_json(struct ctx *ctx, const struct spec *spec)
 	return queries;
 }
 
+static json_t *
+schedule_to_json(struct ctx *ctx, const struct spec_schedule *schedule)
+{
+	json_t *object = json_new_object(ctx);
+
+	json_put_string(ctx, object, "cron", schedule->cron_text);
+	json_put_string(ctx, object, "timezone", schedule->timezone);
+	json_put_string(ctx, object, "run", spec_run_types[schedule->run]);
+	json_put_string(ctx, object, "mode", spec_run_modes[schedule->mode]);
+	json_put_string(ctx, object, "overlap", spec_overlap_modes[schedule->overlap]);
+	json_put_string(ctx, object, "catchup", spec_catchup_modes[schedule->catchup]);
+	if (schedule->window_ms > 0)
+		json_put_int(object, "window_seconds", schedule->window_ms / 1000);
+	else
+		json_put_null(object, "window_seconds");
+	json_put(object, "params",
+	    json_trusted(ctx, json_text(ctx, schedule->params))); /* the spec's is shared by threads */
+	return object;
+}
+
+json_t *
+spec_notify_to_json(struct ctx *ctx, const struct spec *spec)
+{
+	json_t *list = json_new_array(ctx);
+
+	for (size_t i = 0; i < spec->notify_count; i++) {
+		json_t *item = json_new_object(ctx);
+
+		json_put_string(ctx, item, "to", spec->notify[i].to);
+		json_put(item, "events", names_to_json(ctx, spec->notify[i].events, spec->notify[i].event_count));
+		json_add(list, item);
+	}
+	return list;
+}
+
 json_t *
 spec_to_json(struct ctx *ctx, const struct spec *spec)
 {
@@ -219,6 +254,11 @@ spec_to_json(struct ctx *ctx, const struct spec *spec)
 	json_put_string(ctx, object, "warehouse", spec->warehouse);
 	json_put_string(ctx, object, "schema", spec->schema);
 	json_put_string(ctx, object, "timezone", spec->timezone);
+	if (spec->schedule != NULL)
+		json_put(object, "schedule", schedule_to_json(ctx, spec->schedule));
+	else
+		json_put_null(object, "schedule");
+	json_put(object, "notify", spec_notify_to_json(ctx, spec));
 	json_put(object, "params", params);
 	json_put(object, "sources", sources);
 	json_put(object, "tables", tables);

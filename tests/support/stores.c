@@ -40,12 +40,19 @@ stores_open(struct ctx *ctx)
 	return db;
 }
 
+const struct secret *
+stores_url(void)
+{
+	return &control_url;
+}
+
 void
 stores_reset(struct ctx *ctx, struct pg *db)
 {
 	stores_do(ctx, db,
 	    "TRUNCATE control.run, control.step, control.attempt, control.idempotency, control.log, control.log_counter, "
-	    "control.outbox, control.replica, control.pipeline, control.pipeline_version");
+	    "control.outbox, control.replica, control.pipeline, control.pipeline_version, control.schedule, control.fire, "
+	    "control.incident, control.notice");
 	ASSERT(replica_register(ctx, db, STORES_BOOT, "here", LEASE_MS));
 }
 

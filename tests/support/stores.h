@@ -11,6 +11,9 @@
 /* A session of the test's own cluster, started and migrated by the first call of the process. */
 struct pg *stores_open(struct ctx *ctx);
 
+/* Of that cluster, for pools; after stores_open. */
+const struct secret *stores_url(void);
+
 /* Empties every table and registers STORES_BOOT with a long lease. */
 void stores_reset(struct ctx *ctx, struct pg *db);
 

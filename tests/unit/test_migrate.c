@@ -112,7 +112,9 @@ test_refuses(void **state)
 	    "DELETE FROM control.schema_migration WHERE version = 9999;"
 	    "UPDATE control.schema_migration SET checksum = 'other' WHERE version = 1",
 	    "another text");
-	refused(ctx, "UPDATE control.schema_migration SET version = 77, name = '077_else' WHERE version = 1",
+	refused(ctx,
+	    "DELETE FROM control.schema_migration WHERE version > 1;"
+	    "UPDATE control.schema_migration SET version = 77, name = '077_else' WHERE version = 1",
 	    "077_else");
 }
 

@@ -96,11 +96,11 @@ test_pipelines_keep_their_versions(void **state)
 	size_t count;
 
 	(void)state;
-	assert_true(pipeline_apply(f.ctx, f.db, "p", "sha256:1", files, &changed));
+	assert_true(pipeline_apply(f.ctx, f.db, &(struct pipeline_version){"p", "sha256:1", files, NULL}, &changed));
 	assert_true(changed);
-	assert_true(pipeline_apply(f.ctx, f.db, "p", "sha256:1", files, &changed));
+	assert_true(pipeline_apply(f.ctx, f.db, &(struct pipeline_version){"p", "sha256:1", files, NULL}, &changed));
 	assert_false(changed);
-	assert_true(pipeline_apply(f.ctx, f.db, "p", "sha256:2", files, &changed));
+	assert_true(pipeline_apply(f.ctx, f.db, &(struct pipeline_version){"p", "sha256:2", files, NULL}, &changed));
 	assert_true(changed);
 	assert_true(pipeline_find(f.ctx, f.db, "p", NULL, &hash, &read, &found));
 	assert_true(found && json_equal(files, read));
