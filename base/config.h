@@ -33,6 +33,7 @@ struct config {
 	const char *jwt_issuer;
 	const char *jwt_audience;
 	bool metrics_auth;
+	bool scheduler;
 	const char *public_url; /* NULL: unset */
 	const char *log_level;
 	int64_t lease_ms;

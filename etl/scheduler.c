@@ -27,7 +27,7 @@ scheduler_main(void *arg)
 	while (engine_pause(engine, LOOK_MS)) {
 		struct ctx *ctx;
 
-		if (atomic_load(&engine->quiescing))
+		if (!options->config->scheduler || atomic_load(&engine->quiescing))
 			continue;
 		ctx = ctx_new("scheduler", 0);
 		if (!schedule_tick(ctx, options->catalog, options->pool))

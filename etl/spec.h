@@ -257,6 +257,12 @@ const struct spec_column *spec_find_column(const struct spec_table *table, const
 /* What sql/pipeline_store.h keeps of a version's `notify`: an array of {to, events}. */
 json_t *spec_notify_to_json(struct ctx *ctx, const struct spec *spec);
 
+/* The schedule, which must be there. */
+json_t *spec_schedule_to_json(struct ctx *ctx, const struct spec *spec);
+
+/* The parameters as a JSON Schema of a request's params. */
+json_t *spec_params_schema(struct ctx *ctx, const struct spec *spec);
+
 /* The spec as understood, for GET /v1/pipelines/{p}. */
 json_t *spec_to_json(struct ctx *ctx, const struct spec *spec);
 

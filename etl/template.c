@@ -329,3 +329,34 @@ template_split(const char *sql, template_statement_visitor *visit, void *arg)
 	} while (more);
 	return true;
 }
+
+bool
+template_words(const char *sql, template_word_visitor *visit, void *arg)
+{
+	struct lexer lexer = {.start = sql, .at = sql, .line = 1, .column = 1};
+	struct template_word word = {0};
+	bool dot = false, more = true;
+	struct piece piece;
+
+	while (more) {
+		bool some = next(&lexer, &piece), letter = some && piece.kind == PIECE_CODE && is_word(*piece.at);
+
+		if (letter && word.length > 0) {
+			word.length++;
+			continue;
+		}
+		if (word.length > 0)
+			more = visit(arg, &word);
+		word = (struct template_word){.at = piece.at, .length = letter, .after_dot = dot};
+		if (!some)
+			return more;
+		if (piece.kind == PIECE_CODE && *piece.at == '"' && more)
+			more = visit(arg, &(struct template_word){.at = piece.at + 1,
+					      .length = piece.length - 2,
+					      .quoted = true,
+					      .after_dot = dot});
+		if (piece.kind != PIECE_SPACE)
+			dot = piece.kind == PIECE_CODE && *piece.at == '.';
+	}
+	return false;
+}

@@ -24,6 +24,16 @@ bool template_fill(struct ctx *ctx, const char *path, const char *sql, const str
 typedef bool template_visitor(void *arg, const char *name, int line, int column);
 bool template_scan(const char *sql, template_visitor *visit, void *arg);
 
+/* Calls visit for each name and word of SQL outside literals and comments, in order, until it says false. */
+struct template_word {
+	const char *at; /* without quotes */
+	size_t length;
+	bool quoted;
+	bool after_dot; /* the last part of a.b */
+};
+typedef bool template_word_visitor(void *arg, const struct template_word *word);
+bool template_words(const char *sql, template_word_visitor *visit, void *arg);
+
 /* What keeps a text from being one statement that can stand in parentheses: a semicolon, a literal or comment without end,
  * nothing at all. NULL when it is one; else what is wrong, and where. */
 const char *template_fault(const char *sql, int *line, int *column);

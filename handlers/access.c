@@ -1,6 +1,7 @@
 #include "handlers/access.h"
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "base/uuid.h"
 
 static bool
@@ -66,4 +67,15 @@ access_spec(struct ctx *ctx, struct app *app, const char *pipeline, const struct
 	struct pg *db;
 
 	return pool_take(tmp, app->control, &db) && catalog_find(ctx, app->catalog, db, pipeline, NULL, spec);
+}
+
+bool
+access_reaches(const char *const *reached, const char *pipeline)
+{
+	if (reached == NULL)
+		return true;
+	for (; *reached != NULL; reached++)
+		if (text_equal(*reached, pipeline))
+			return true;
+	return false;
 }

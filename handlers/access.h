@@ -15,6 +15,9 @@ bool access_run_page(struct ctx *ctx, struct app *app, const struct request *req
 bool access_run(struct ctx *ctx, struct app *app, const struct request *request, enum scope scope,
     const char **id) MUST_CHECK;
 
+/* True when a list of auth_pipelines (NULL: all) has the pipeline. */
+bool access_reaches(const char *const *reached, const char *pipeline);
+
 /* FAIL_NOT_FOUND unless the scope reaches the pipeline. */
 bool access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope, const char *pipeline) MUST_CHECK;
 

@@ -202,7 +202,9 @@ command_pipelines(struct ctx *ctx, struct config *config, int argc, char **argv)
 		return EXIT_SUCCEEDED;
 	}
 	json_array_foreach(items, i, pipeline)
-		(void)printf("%-24s %s\n", json_string_or(pipeline, "pipeline", json_string_or(pipeline, "name", "")),
-		    json_string_or(pipeline, "spec_version", json_string_or(pipeline, "version", "")));
+		(void)printf("%-24s %s  %s\n", json_string_or(pipeline, "name", ""),
+		    json_string_or(pipeline, "version", ""),
+		    json_is_true(json_object_get(pipeline, "paused")) ? "paused"
+								      : json_string_or(pipeline, "next_fire_at", "-"));
 	return EXIT_SUCCEEDED;
 }

@@ -21,6 +21,8 @@ const struct command commands[] = {
     {"cancel", "RUN", "end a run and wait until it is known to be gone", command_cancel},
     {"retry", "RUN [--spec current]", "go on with a run's unfinished steps", command_retry},
     {"pipelines", "", "pipelines and their active versions", command_pipelines},
+    {"pause", "PIPELINE", "let a pipeline's schedule cause no more runs, until it is resumed", command_pause},
+    {"resume", "PIPELINE", "let a paused pipeline's schedule cause runs again", command_resume},
     {"check", "DIR", "check specs; every finding as file:line:column", command_check},
     {"token", "[--sub S] [--scope \"…\"] [--ttl 1h]", "make a token; without --scope for everything", command_token},
     {"migrate", "", "bring the control database to this version's schema, as serve does at its start", command_migrate},

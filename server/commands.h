@@ -17,6 +17,8 @@ COMMAND(rejects);
 COMMAND(cancel);
 COMMAND(retry);
 COMMAND(pipelines);
+COMMAND(pause);
+COMMAND(resume);
 COMMAND(check);
 COMMAND(token);
 COMMAND(migrate);

@@ -44,20 +44,41 @@ pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *
 	return true;
 }
 
+static struct pipeline_row
+read_row(const struct pg_rows *rows, int row)
+{
+	return (struct pipeline_row){
+	    .name = pg_value(rows, row, 0),
+	    .hash = pg_value(rows, row, 1),
+	    .applied_us = pg_time_us(rows, row, 2),
+	    .paused_us = pg_time_us(rows, row, 3),
+	    .paused_by = pg_value(rows, row, 4),
+	};
+}
+
 bool
 pipeline_list(struct ctx *ctx, struct pg *db, struct pipeline_row **list, size_t *count)
 {
 	struct pg_rows rows;
 
-	if (!sql_run(ctx, db, SQL_PIPELINE_LIST, PG_NO_PARAMS, &rows))
+	if (!sql_run(ctx, db, SQL_PIPELINE_LIST, PG_PARAMS(NULL), &rows))
 		return false;
 	*count = (size_t)rows.count;
 	*list = ctx_alloc_array(ctx, *count + 1, sizeof(**list));
 	for (int i = 0; i < rows.count; i++)
-		(*list)[i] = (struct pipeline_row){
-		    .name = pg_value(&rows, i, 0),
-		    .hash = pg_value(&rows, i, 1),
-		    .applied_us = pg_time_us(&rows, i, 2),
-		};
+		(*list)[i] = read_row(&rows, i);
+	return true;
+}
+
+bool
+pipeline_find_row(struct ctx *ctx, struct pg *db, const char *pipeline, struct pipeline_row *row, bool *found)
+{
+	struct pg_rows rows;
+
+	if (!sql_run(ctx, db, SQL_PIPELINE_LIST, PG_PARAMS(pipeline), &rows))
+		return false;
+	*found = rows.count > 0;
+	if (*found)
+		*row = read_row(&rows, 0);
 	return true;
 }

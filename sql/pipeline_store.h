@@ -21,7 +21,11 @@ bool pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const c
 struct pipeline_row {
 	const char *name, *hash;
 	int64_t applied_us;
+	int64_t paused_us; /* 0: not paused */
+	const char *paused_by;
 };
 bool pipeline_list(struct ctx *ctx, struct pg *db, struct pipeline_row **rows, size_t *count) MUST_CHECK;
+bool pipeline_find_row(struct ctx *ctx, struct pg *db, const char *pipeline, struct pipeline_row *row,
+    bool *found) MUST_CHECK;
 
 #endif

@@ -201,9 +201,10 @@ queries_to_json(struct ctx *ctx, const struct spec *spec)
 	return queries;
 }
 
-static json_t *
-schedule_to_json(struct ctx *ctx, const struct spec_schedule *schedule)
+json_t *
+spec_schedule_to_json(struct ctx *ctx, const struct spec *spec)
 {
+	const struct spec_schedule *schedule = spec->schedule;
 	json_t *object = json_new_object(ctx);
 
 	json_put_string(ctx, object, "cron", schedule->cron_text);
@@ -255,7 +256,7 @@ spec_to_json(struct ctx *ctx, const struct spec *spec)
 	json_put_string(ctx, object, "schema", spec->schema);
 	json_put_string(ctx, object, "timezone", spec->timezone);
 	if (spec->schedule != NULL)
-		json_put(object, "schedule", schedule_to_json(ctx, spec->schedule));
+		json_put(object, "schedule", spec_schedule_to_json(ctx, spec));
 	else
 		json_put_null(object, "schedule");
 	json_put(object, "notify", spec_notify_to_json(ctx, spec));

@@ -68,6 +68,7 @@ class Service:
         self.env.update(
             LOADSTAR_HOME=self.home,
             LOADSTAR_LISTEN="127.0.0.1:0",
+            LOADSTAR_SCHEDULER="0",  # no test is surprised at 03:00 by the nightly run
             LOADSTAR_PIPELINES=str(pipelines or ROOT / "sql" / "pipelines"),
             PGOPTIONS=f"-c loadstar.sample_procedures={procedures}",
         )

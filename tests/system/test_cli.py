@@ -68,7 +68,7 @@ def test_status_runs_and_steps(loaded):
     lines = loaded.cli("steps", run_id, "--table", "dim_robots").stdout.splitlines()
     assert len(lines) == 2 and lines[1].split()[:3] == ["dimension", "dim_robots", "succeeded"]
     assert json.loads(loaded.cli("pipelines", "--json").stdout)[0]["name"] == "medrobotics"
-    assert re.search(r"^medrobotics +sha256:\w+$", loaded.cli("pipelines").stdout, re.M)
+    assert re.search(r"^medrobotics +sha256:\w+  20\d\d-\d\d-\d\dT03:00:00Z$", loaded.cli("pipelines").stdout, re.M)
     missing = loaded.cli("status", "01900000-0000-7000-8000-000000000000", check=False)
     assert missing.returncode == 1 and "not_found" in missing.stderr
 

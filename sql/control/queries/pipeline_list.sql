@@ -1,2 +1,2 @@
--- (no parameters)
-SELECT name, active_hash, applied_at FROM control.pipeline ORDER BY name
+-- $1 pipeline or null for all
+SELECT name, active_hash, applied_at, paused_at, paused_by FROM control.pipeline WHERE $1::text IS NULL OR name = $1 ORDER BY name
