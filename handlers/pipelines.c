@@ -73,11 +73,9 @@ find(struct ctx *ctx, struct app *app, struct pg *db, const char *name, struct p
 {
 	bool found;
 
-	if (!pipeline_find_row(ctx, db, name, row, &found))
-		return false;
-	if (!found)
-		return fail(ctx, FAIL_NOT_FOUND, "there is no pipeline %s", name);
-	return catalog_find(ctx, app->catalog, db, name, row->hash, spec);
+	return pipeline_find_row(ctx, db, name, row, &found) &&
+	       (found || fail(ctx, FAIL_NOT_FOUND, "there is no pipeline %s", name)) &&
+	       catalog_find(ctx, app->catalog, db, name, row->hash, spec);
 }
 
 static bool
