@@ -5,7 +5,8 @@
  * observations are kept (loadstar.<dimension>_log, append-only) and the versions of the keys that were observed anew are made from
  * all of theirs: whatever the order of arrival, the result is the same.
  *
- *  - One observation counts per key and time: by sequence, then load_id, then row number, the last one.
+ *  - One observation counts per key and time: by sequence, then load_id, then row number, the last one. With `ties: first` a second
+ *    one is not taken up.
  *  - Equal consecutive tracked values are one version. D ends a version. Columns that are not tracked have their latest value in
  *    every version; valid_from has, in each version, that of its last observation.
  *  - The current version therefore equals its key's last observation, so a staged row that equals it is nothing new. Only
@@ -68,9 +69,9 @@ find_observations(const struct history *h)
 		"  FROM loadstar_changed c\n"
 		"  LEFT JOIN LATERAL (SELECT l.* FROM %s l WHERE %s AND l.at = c.at AND l.op <> 'I'\n"
 		"                      ORDER BY %s LIMIT 1) seen ON true\n"
-		" WHERE seen.op IS NULL OR seen.op = 'D' OR %s",
+		" WHERE seen.op IS NULL OR seen.op = 'D'%s",
 		sql_list(ctx, h->columns, "c"), h->log, sql_equal(ctx, h->keys, "l", "c"), newest_first(ctx, "l"),
-		sql_distinct(ctx, h->values, "c", "seen")));
+		h->table->ties_first ? "" : ctx_printf(ctx, " OR %s", sql_distinct(ctx, h->values, "c", "seen"))));
 }
 
 /* deletes: close. What is gone, and what is back. */

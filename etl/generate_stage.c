@@ -114,7 +114,7 @@ check_endless(struct ctx *ctx, const struct spec_table *table, struct load_state
 	statement->message = "rows have infinity, so that they would never begin to hold, in";
 }
 
-/* Of rows that are one row of the table the newest stays: by time of change, then by order of arrival. The rows are only
+/* Of rows that are one row of the table the newest stays (with `ties: first` the first): by time of change, then by order of arrival. The rows are only
  * sorted where there are any of that kind. */
 static void
 drop_duplicates(struct ctx *ctx, const struct spec_table *table, struct load_statements *out)
@@ -132,11 +132,12 @@ drop_duplicates(struct ctx *ctx, const struct spec_table *table, struct load_sta
 	statement = statement_add(ctx, out, "drop duplicates",
 	    ctx_printf(ctx,
 		"DELETE FROM loadstar_stage s\n"
-		" USING (SELECT d.stage_row, row_number() OVER (PARTITION BY %s ORDER BY %s%sd.stage_row DESC) AS place\n"
+		" USING (SELECT d.stage_row, row_number() OVER (PARTITION BY %s ORDER BY %s%sd.stage_row%s) AS place\n"
 		"          FROM loadstar_stage d JOIN loadstar_duplicates u ON %s) ranked\n"
 		" WHERE ranked.place > 1 AND s.stage_row = ranked.stage_row",
 		sql_list(ctx, names, "d"), newest == NULL ? "" : ctx_printf(ctx, "d.%s", pg_identifier(ctx, newest)),
-		newest == NULL ? "" : " DESC NULLS LAST, ", sql_equal(ctx, names, "d", "u")));
+		newest == NULL ? "" : " DESC NULLS LAST, ", history && table->ties_first ? "" : " DESC",
+		sql_equal(ctx, names, "d", "u")));
 	statement->counter = COUNT_AFFECTED;
 	statement->field = "deduplicated";
 }

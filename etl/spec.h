@@ -120,6 +120,7 @@ struct spec_table {
 	int scd; /* 0: as first seen; 1: as last seen; 2: every version */
 	enum dimension_write dimension_write;
 	const char *valid_from; /* column; the observation's time */
+	bool ties_first;        /* of two observations of a key at one time the first counts, not the last */
 	enum delete_mode deletes;
 	/* facts */
 	const char *time;           /* column; NULL: whole-table slices only */

@@ -139,14 +139,17 @@ check_keys(struct parse *parse, struct spec_table *table, const struct node *map
 static void
 check_track(struct parse *parse, struct spec_table *table, const struct node *history)
 {
+	static const char *const of_versions[] = {"track", "ties"};
 	const struct node *track = node_get(history, "track");
 	bool all = track == NULL || (track->kind == NODE_SCALAR && strcmp(track->text, "all") == 0);
 	const char **names;
 	size_t count = 0;
 
 	if (table->scd != 2) {
-		if (track != NULL)
-			(void)finding(&parse->findings, &track->key_place, "'track' needs scd 2");
+		for (size_t i = 0; i < sizeof(of_versions) / sizeof(*of_versions); i++)
+			if (node_get(history, of_versions[i]) != NULL)
+				(void)finding(&parse->findings, &node_get(history, of_versions[i])->key_place,
+				    "'%s' needs scd 2", of_versions[i]);
 		return;
 	}
 	if (!all && !read_names(parse, track, &names, &count))
@@ -157,9 +160,9 @@ check_track(struct parse *parse, struct spec_table *table, const struct node *hi
 	for (const struct node *item = items_of(track); !all && count > 0; item = item->next, count--) {
 		struct spec_column *column = find_column(parse, table, item->text, &item->place);
 
-		if (column != NULL && (column->key || text_equal(column->name, table->valid_from)))
-			(void)finding(&parse->findings, &item->place, "'%s' is %s: it cannot be tracked", item->text,
-			    column->key ? "part of the key" : "valid_from");
+		if (column != NULL && column->key)
+			(void)finding(&parse->findings, &item->place, "'%s' is part of the key: it cannot be tracked",
+			    item->text);
 		else if (column != NULL)
 			column->tracked = true;
 	}

@@ -53,6 +53,7 @@ history_to_json(struct ctx *ctx, const struct spec_table *table)
 
 	json_put_int(object, "scd", table->scd);
 	json_put_string(ctx, object, "valid_from", table->valid_from);
+	json_put_string(ctx, object, "ties", table->ties_first ? "first" : "last");
 	json_put_string(ctx, object, "deletes", table->deletes == DELETES_CLOSE ? "close" : "ignore");
 	return object;
 }

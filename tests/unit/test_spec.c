@@ -81,6 +81,8 @@ static const struct refusal {
     {"scd: 2", "scd: 1", ":22:24: 'track' needs scd 2"},
     {"scd: 2", "scd: 3", "'scd' is '3', but must be a whole number from 0 to 2"},
     {"scd: 2", "scd: 0", ":22:24: 'track' needs scd 2"},
+    {"    history: { scd: 2, track: all, valid_from: updated_at, deletes: ignore }",
+	"    history: { scd: 1, ties: first }", ":22:24: 'ties' needs scd 2"},
     {"    key: [robot_id]\n", "    key: [robot_id]\n    write: append\n",
 	":17:12: 'write: append' is scd 0; 'history' says scd 2"},
     {"    key: [robot_id]\n", "    key: [robot_id]\n    write: replace\n",
