@@ -38,6 +38,16 @@ def test_rows_are_conserved_in_every_step(loaded):
             assert step["rows"]["read"] == sum(n for name, n in step["rows"].items() if name != "read"), step
 
 
+def test_operations_point_to_their_day_and_minute(loaded):
+    assert loaded.sql("warehouse", "SELECT count(*) FROM dim_date WHERE date_key <> -1") == [(3652,)]  # 2022 to 2031
+    assert loaded.sql("warehouse", "SELECT count(*) FROM dim_time WHERE time_key <> -1") == [(1440,)]
+    assert loaded.sql("warehouse", "SELECT count(*) FROM fact_procedures f JOIN dim_date d ON d.date_key = f.start_date_key"
+                      " JOIN dim_time t ON t.time_key = f.start_time_key"
+                      " WHERE d.full_date = (f.start_time AT TIME ZONE 'UTC')::date"
+                      " AND t.minute_of_day = extract(hour FROM f.start_time AT TIME ZONE 'UTC') * 60"
+                      "                     + extract(minute FROM f.start_time AT TIME ZONE 'UTC')") == [(PROCEDURES,)]
+
+
 def test_fact_measures_equal_the_source(loaded):
     ask = "SELECT count(*), sum(duration_minutes), sum(blood_loss_ml), count(*) FILTER (WHERE complication_count > 0) FROM {}"
     extract = (ROOT / "sql/pipelines/medrobotics/extract/procedures.sql").read_text()

@@ -2,4 +2,6 @@
 ANALYZE dim_surgeons;
 ANALYZE dim_robots;
 ANALYZE dim_facilities;
+ANALYZE dim_date;
+ANALYZE dim_time;
 ANALYZE fact_procedures;
