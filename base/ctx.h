@@ -36,11 +36,13 @@ struct ctx_cancel {
 	atomic_int reason; /* enum cancel_reason; the first one set stays */
 };
 
-/* Tags of log lines; NULL where they do not apply. The strings outlive the ctx. */
+/* Tags of log lines and of the audit log; NULL where they do not apply. The strings outlive the ctx. */
 struct ctx_tags {
 	const char *run_id;
 	const char *step_id;
 	const char *trace_id;
+	const char *subject; /* who asked */
+	const char *client;  /* and from which address */
 };
 
 /* A root ctx. name: a literal for error texts and logs. limit_bytes 0: the default, 64 MiB. */

@@ -79,6 +79,8 @@ log_line(struct ctx *ctx, enum log_level level, const char *message, ...)
 	add_field(tmp, &line, "run_id", tags->run_id);
 	add_field(tmp, &line, "step_id", tags->step_id);
 	add_field(tmp, &line, "trace_id", tags->trace_id);
+	add_field(tmp, &line, "subject", tags->subject);
+	add_field(tmp, &line, "client", tags->client);
 	va_start(args, message);
 	while ((key = va_arg(args, const char *)) != NULL) {
 		const char *value = va_arg(args, const char *);

@@ -6,6 +6,7 @@
 #include "base/metrics.h"
 #include "base/text.h"
 #include "etl/engine_room.h"
+#include "sql/audit_store.h"
 #include "sql/run_store.h"
 
 enum { POLL_MS = 1000, AFTER_FAILURE_MS = 500 };
@@ -145,7 +146,7 @@ sweep(struct engine *engine)
 
 	if (!pool_take(ctx, engine->options.pool, &db) || !step_expire_leases(ctx, db, &lost) ||
 	    !give_back_lost_claims(ctx, engine, db) || !run_expire_deadlines(ctx, db, &expired) ||
-	    !run_sweep_outbox(ctx, db))
+	    !run_sweep_outbox(ctx, db) || !audit_seal(ctx, db))
 		log_failure(ctx, "cannot sweep");
 	if (lost > 0)
 		log_line(ctx, LOG_WARN, "took over steps of a lost replica", "steps", text_from_i64(ctx, lost), NULL);

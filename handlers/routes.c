@@ -149,12 +149,16 @@ static bool
 admit(struct ctx *ctx, const struct app *app, const struct route *route, struct request *request)
 {
 	struct principal *who;
+	struct ctx_tags tags;
 
 	if (route->scope == SCOPE_PUBLIC || (route->scope == SCOPE_METRICS_READ && !app->config->metrics_auth))
 		return true;
 	if (!auth_verify(ctx, app->auth, request_header(request, "Authorization"), &who))
 		return false;
 	request->who = who;
+	tags = *ctx_get_tags(ctx);
+	tags.subject = who->subject;
+	ctx_set_tags(ctx, &tags);
 	return auth_may(ctx, who, (enum scope)route->scope, NULL);
 }
 

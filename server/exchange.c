@@ -314,9 +314,13 @@ static void
 ask_backend(struct ctx *ctx, struct exchange *exchange, struct reply *reply)
 {
 	struct http_server *server = server_of(exchange);
+	struct ctx_tags tags = *ctx_get_tags(ctx);
 	struct request request;
+	bool readable = intake_request(ctx, exchange, &request);
 
-	if (!intake_request(ctx, exchange, &request)) {
+	tags.client = request.client;
+	ctx_set_tags(ctx, &tags);
+	if (!readable) {
 		reply_problem(ctx, &request, reply);
 	} else if (exchange->listener->admin && !is_admin_path(request.path)) {
 		(void)fail(ctx, FAIL_NOT_FOUND, "this listener serves /healthz, /readyz and /metrics alone");

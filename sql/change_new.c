@@ -1,6 +1,7 @@
 #include "base/bug.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "sql/audit_store.h"
 #include "sql/change.h"
 #include "sql/run_row.h"
 #include "sql/statement.h"
@@ -19,13 +20,30 @@ insert(struct ctx *ctx, struct pg *db, const char *run_id, const struct run *w)
 	    &rows);
 }
 
+static bool
+note(struct ctx *ctx, struct pg *db, const char *run_id, const struct run *w)
+{
+	json_t *detail = json_new_object(ctx);
+
+	json_put_string(ctx, detail, "type", w->type);
+	json_put_string(ctx, detail, "mode", w->mode);
+	json_put_string(ctx, detail, "trigger", w->trigger_kind);
+	return audit_write(ctx, db,
+	    &(struct audit_entry){.action = "run.submit",
+		.pipeline = w->pipeline,
+		.target = run_id,
+		.subject = w->requested_by,
+		.detail = detail});
+}
+
 bool
 change_new_run(struct ctx *ctx, struct pg *db, const char *run_id, const struct run *want, struct change *change)
 {
 	bool found;
 
 	*change = (struct change){.ctx = ctx, .db = db, .work = true};
-	if (!insert(ctx, db, run_id, want) || !run_find(ctx, db, run_id, &change->run, &found))
+	if (!insert(ctx, db, run_id, want) || !note(ctx, db, run_id, want) ||
+	    !run_find(ctx, db, run_id, &change->run, &found))
 		return false;
 	ASSERT(found);
 	change_log(change, LOG_INFO, NULL,

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/text.h"
+#include "sql/audit_store.h"
 #include "sql/change.h"
 #include "sql/statement.h"
 
@@ -13,6 +14,17 @@ fields_by(struct ctx *ctx, const char *by)
 
 	json_put_string(ctx, fields, "by", by);
 	return fields;
+}
+
+static bool
+note(struct change *change, const char *action, const char *by, const json_t *detail)
+{
+	return audit_write(change->ctx, change->db,
+	    &(struct audit_entry){.action = action,
+		.pipeline = change->run.pipeline,
+		.target = change->run.id,
+		.subject = by,
+		.detail = detail});
 }
 
 static const char *
@@ -62,7 +74,8 @@ run_cancel(struct ctx *ctx, struct pg *db, const char *id, const char *by, struc
 	if (ok) {
 		change_log(&change, LOG_INFO, NULL, ctx_printf(ctx, "cancel asked for by %s", by), fields_by(ctx, by));
 		ok = end_steps(&change, "cancel", "cancelled",
-		    reason_text(ctx, "cancelled", ctx_printf(ctx, "asked for by %s", by)));
+			 reason_text(ctx, "cancelled", ctx_printf(ctx, "asked for by %s", by))) &&
+		     note(&change, "run.cancel", by, NULL);
 	}
 	if (!change_end(&change, ok))
 		return false;
@@ -97,6 +110,16 @@ reopen(struct change *change, const char *spec_version)
 	return true;
 }
 
+static bool
+note_retry(struct change *change, const char *by)
+{
+	json_t *detail = json_new_object(change->ctx);
+
+	json_put_int(detail, "attempt", change->run.attempt);
+	json_put_string(change->ctx, detail, "spec_version", change->run.spec_version);
+	return note(change, "run.retry", by, detail);
+}
+
 bool
 run_retry(struct ctx *ctx, struct pg *db, const char *id, const char *spec_version, const char *by, struct run *run)
 {
@@ -111,7 +134,7 @@ run_retry(struct ctx *ctx, struct pg *db, const char *id, const char *spec_versi
 	else if (change.run.status == RUN_SUCCEEDED)
 		ok = fail(ctx, FAIL_CONFLICT, "the run succeeded");
 	else
-		ok = reopen(&change, spec_version);
+		ok = reopen(&change, spec_version) && note_retry(&change, by);
 	if (!change_end(&change, ok))
 		return false;
 	*run = change.run;
@@ -136,9 +159,11 @@ run_pause(struct ctx *ctx, struct pg *db, const char *id, bool pause, struct run
 		return true;
 	} else if (pause) {
 		change_status(&change, "pause", RUN_PAUSED);
+		ok = note(&change, "run.pause", NULL, NULL);
 	} else {
 		change.work = true;
 		change_status(&change, "resume", change.run.started_us == 0 ? RUN_QUEUED : RUN_RUNNING);
+		ok = note(&change, "run.resume", NULL, NULL);
 	}
 	if (!change_end(&change, ok))
 		return false;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "sql/audit_store.h"
 #include "sql/change.h"
 #include "sql/run_row.h"
 #include "sql/statement.h"
@@ -165,12 +166,20 @@ schedule_fires(struct ctx *ctx, struct pg *db, const char *pipeline, struct fire
 bool
 schedule_pause(struct ctx *ctx, struct pg *db, const char *pipeline, bool pause, const char *by, bool *found)
 {
+	struct audit_entry entry = {.action = pause ? "pipeline.pause" : "pipeline.resume",
+	    .pipeline = pipeline,
+	    .subject = by};
 	struct pg_rows rows;
 
-	if (!sql_run(ctx, db, SQL_SCHEDULE_PAUSE, PG_PARAMS(pipeline, text_from_bool(pause), by), &rows))
+	if (!pg_begin(ctx, db))
 		return false;
+	if (!sql_run(ctx, db, SQL_SCHEDULE_PAUSE, PG_PARAMS(pipeline, text_from_bool(pause), by), &rows) ||
+	    (rows.count > 0 && pg_bool(&rows, 0, 1) && !audit_write(ctx, db, &entry))) {
+		pg_rollback(db);
+		return false;
+	}
 	*found = rows.count > 0;
-	return true;
+	return pg_commit(ctx, db);
 }
 
 bool
