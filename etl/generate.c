@@ -30,7 +30,7 @@ generate_content_hash(struct ctx *ctx, const struct spec *spec, const struct spe
 	struct text values;
 
 	text_init(&values, ctx);
-	text_add(&values, sql_list(ctx, names_columns(ctx, table), "t"));
+	text_add(&values, sql_list(ctx, names_declared(ctx, table), "t"));
 	for (size_t i = 0; i < table->lookup_count; i++)
 		text_addf(&values, ", t.%s = " UNKNOWN_KEY, pg_identifier(ctx, table->lookups[i].column));
 	if (table->kind == TABLE_DIMENSION) {

@@ -138,5 +138,7 @@ generate_ddl_fact(struct ctx *ctx, const struct spec *spec, const struct spec_ta
 	if (table->time != NULL)
 		ddl_index(ctx, spec, table, false, "time", ctx_printf(ctx, "(%s)", pg_identifier(ctx, table->time)),
 		    out);
+	if (spec_table_is_fed_by_files(table))
+		ddl_index(ctx, spec, table, false, "file", ctx_printf(ctx, "(file_id)"), out);
 	index_matches(ctx, spec, table, out);
 }

@@ -141,7 +141,10 @@ generate_publish_current(struct ctx *ctx, const struct spec *spec, const struct 
 	c.values = names_values(ctx, table);
 	c.same = ctx_printf(ctx, "%s AND d.%s <> " UNKNOWN_KEY, sql_equal(ctx, c.keys, "d", "s"), c.surrogate);
 	c.replaces = table->dimension_write == DIMENSION_REPLACE;
-	generate_check_stale(ctx, spec, table, out);
+	if (spec_table_is_fed_by_files(table))
+		generate_yield(ctx, spec, table, out);
+	else
+		generate_check_stale(ctx, spec, table, out);
 	add(ctx, out, "count rows before", COUNT_ROW,
 	    ctx_printf(ctx, "SELECT count(*) AS rows_before FROM %s", counted_rows(&c)));
 	collect_keys(&c);

@@ -110,6 +110,9 @@ write_rows(const struct fact *fact, enum load_when when, const char *name, const
 		stays = ctx_printf(ctx,
 		    "\n     WHERE NOT EXISTS (SELECT FROM newer n WHERE t.%s >= n.slice_from AND t.%s < n.slice_to)",
 		    time, time);
+	} else if (text_equal(fact->scope, "files")) {
+		stays = ctx_printf(ctx, "\n     WHERE NOT %s",
+		    sql_newer_file(ctx, fact->spec, fact->table, "t", "excluded"));
 	}
 	fact_count(fact, when, name,
 	    ctx_printf(ctx,
@@ -228,7 +231,10 @@ generate_fact_by_slice(const struct fact *fact)
 	check_moved(fact);
 	fact_count(fact, WHEN_ALWAYS, "count rows after",
 	    ctx_printf(ctx,
-		"SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged\n  FROM %s t\n WHERE %s",
+		"SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS unchanged%s\n  FROM %s t\n WHERE %s",
+		text_equal(fact->scope, "files")
+		    ? ",\n       (SELECT count(*) FROM loadstar_stage) - count(*) AS deduplicated" /* left to later files */
+		    : "",
 		fact->target, slice));
 }
 

@@ -48,6 +48,18 @@ names_columns(struct ctx *ctx, const struct spec_table *table)
 	return names_where(ctx, table, is_any);
 }
 
+static bool
+is_declared(const struct spec_column *column)
+{
+	return !column->implicit;
+}
+
+struct names
+names_declared(struct ctx *ctx, const struct spec_table *table)
+{
+	return names_where(ctx, table, is_declared);
+}
+
 struct names
 names_values(struct ctx *ctx, const struct spec_table *table)
 {
@@ -236,6 +248,8 @@ sql_slice(struct ctx *ctx, const struct spec_table *table, const char *scope, co
 {
 	const char *time;
 
+	if (text_equal(scope, "files"))
+		return ctx_printf(ctx, "%s.file_id = ANY (:file_ids)", alias);
 	if (!text_equal(scope, "time"))
 		return ctx_strdup(ctx, "true");
 	ASSERT(table->time != NULL);

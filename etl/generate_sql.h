@@ -10,8 +10,9 @@ struct names {
 	size_t count;
 };
 struct names names_keys(const struct spec_table *table);
-struct names names_columns(struct ctx *ctx, const struct spec_table *table); /* all that are declared */
-struct names names_values(struct ctx *ctx, const struct spec_table *table);  /* all but the key */
+struct names names_columns(struct ctx *ctx, const struct spec_table *table);  /* all that are declared */
+struct names names_declared(struct ctx *ctx, const struct spec_table *table); /* without file_id of files */
+struct names names_values(struct ctx *ctx, const struct spec_table *table);   /* all but the key */
 struct names names_tracked(struct ctx *ctx, const struct spec_table *table);
 struct names names_lookups(struct ctx *ctx, const struct spec_table *table); /* surrogate keys of dimensions */
 struct names names_join(struct ctx *ctx, struct names a, struct names b);
@@ -58,6 +59,16 @@ const char *sql_calendar_key(struct ctx *ctx, const struct spec_table *calendar,
 /* LEFT JOIN that gives <alias>.loadstar_key for the rows of <rows>; restrict_join: SQL that narrows the dimension d, or "". */
 char *sql_lookup_join(struct ctx *ctx, const struct spec *spec, const struct spec_lookup *lookup, const char *alias,
     const char *rows, const char *restrict_join);
+
+/* Files: whether a later file than that of the row `mine` holds the row `holder`; rows that later files hold are left to them; rows
+ * without a value in one of the columns are rejected; columns that must have one beside the key. */
+char *sql_newer_file(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *holder,
+    const char *mine);
+void generate_yield(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    struct load_statements *out);
+void generate_reject_incomplete(struct ctx *ctx, const struct spec_table *table, const char *rule,
+    struct names required, struct load_statements *out);
+struct names names_not_null(struct ctx *ctx, const struct spec_table *table);
 
 bool generate_publish_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
     struct load_statements *out) MUST_CHECK;

@@ -55,11 +55,14 @@ generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_tab
 void
 generate_stage_table(struct ctx *ctx, const struct spec_table *table, char **create, char **copy_from)
 {
+	bool files = spec_table_is_fed_by_files(table),
+	     lines = files && (table->transform == NULL || table->transform_lines);
+
 	*create = ctx_printf(ctx,
-	    "CREATE TEMP TABLE loadstar_stage (\n%s,\n    stage_row bigint GENERATED ALWAYS AS IDENTITY\n)",
-	    ddl_columns(ctx, table, false));
-	*copy_from =
-	    ctx_printf(ctx, "COPY loadstar_stage (%s) FROM STDIN", sql_list(ctx, names_columns(ctx, table), NULL));
+	    "CREATE TEMP TABLE loadstar_stage (\n%s,\n%s    stage_row bigint GENERATED ALWAYS AS IDENTITY\n)",
+	    ddl_columns(ctx, table, false), files ? "    loadstar_line bigint,\n" : "");
+	*copy_from = ctx_printf(ctx, "COPY loadstar_stage (%s%s) FROM STDIN",
+	    sql_list(ctx, names_columns(ctx, table), NULL), lines ? ", loadstar_line" : "");
 }
 
 /* Columns no row may leave empty: the key, and the time by which it belongs to a slice or to history. */
@@ -82,6 +85,11 @@ check_required(struct ctx *ctx, const struct spec_table *table, struct load_stat
 	struct load_statement *statement;
 	struct text any, which;
 
+	if (spec_table_is_fed_by_files(table)) {
+		generate_reject_incomplete(ctx, table, "null_key", names, out);
+		generate_reject_incomplete(ctx, table, "not_null", names_not_null(ctx, table), out);
+		return;
+	}
 	text_init(&any, ctx);
 	text_init(&which, ctx);
 	for (size_t i = 0; i < names.count; i++) {
@@ -123,7 +131,11 @@ drop_duplicates(struct ctx *ctx, const struct spec_table *table, struct load_sta
 	const char *newest = table->kind == TABLE_FACT ? table->changed_by : history ? NULL : table->valid_from;
 	struct names names = history ? required_columns(ctx, table) : names_keys(table);
 	struct load_statement *statement;
+	char *order = newest == NULL ? "" : ctx_printf(ctx, "d.%s DESC NULLS LAST, ", pg_identifier(ctx, newest));
 
+	if (spec_table_is_fed_by_files(table)) /* readers go side by side: how rows arrive says nothing */
+		order =
+		    "(SELECT f.place FROM loadstar_files f WHERE f.file_id = d.file_id) DESC, d.loadstar_line DESC NULLS LAST, ";
 	statement_add(ctx, out, "find duplicates",
 	    ctx_printf(ctx,
 		"CREATE TEMP TABLE loadstar_duplicates AS\nSELECT %s FROM loadstar_stage GROUP BY %s HAVING count(*) > 1",
@@ -132,11 +144,10 @@ drop_duplicates(struct ctx *ctx, const struct spec_table *table, struct load_sta
 	statement = statement_add(ctx, out, "drop duplicates",
 	    ctx_printf(ctx,
 		"DELETE FROM loadstar_stage s\n"
-		" USING (SELECT d.stage_row, row_number() OVER (PARTITION BY %s ORDER BY %s%sd.stage_row%s) AS place\n"
+		" USING (SELECT d.stage_row, row_number() OVER (PARTITION BY %s ORDER BY %sd.stage_row%s) AS place\n"
 		"          FROM loadstar_stage d JOIN loadstar_duplicates u ON %s) ranked\n"
 		" WHERE ranked.place > 1 AND s.stage_row = ranked.stage_row",
-		sql_list(ctx, names, "d"), newest == NULL ? "" : ctx_printf(ctx, "d.%s", pg_identifier(ctx, newest)),
-		newest == NULL ? "" : " DESC NULLS LAST, ", history && table->ties_first ? "" : " DESC",
+		sql_list(ctx, names, "d"), order, history && table->ties_first ? "" : " DESC",
 		sql_equal(ctx, names, "d", "u")));
 	statement->counter = COUNT_AFFECTED;
 	statement->field = "deduplicated";
@@ -188,7 +199,7 @@ generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struct spe
 	check_required(ctx, table, out);
 	if (table->kind == TABLE_DIMENSION && table->scd == 2 && table->valid_from != NULL)
 		check_endless(ctx, table, out);
-	if (table->kind == TABLE_FACT && table->time != NULL) {
+	if (table->kind == TABLE_FACT && table->time != NULL && !spec_table_is_fed_by_files(table)) {
 		const char *time = pg_identifier(ctx, table->time);
 
 		statement = statement_add(ctx, out, "drop rows of other slices",

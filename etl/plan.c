@@ -4,7 +4,7 @@
  * Slices lie on the grid of their period (clock.h); a range that is not on the grid gets a shorter first or last slice. The
  * last slice of `full` and `facts` holds now − lag: its end is not over, so that it is committed `open` and done again.
  */
-#include "etl/plan.h"
+#include "etl/plan_internal.h"
 
 #include "base/bug.h"
 #include "base/clock.h"
@@ -14,15 +14,6 @@
 struct intervals {
 	struct slice_interval *items;
 	size_t count, capacity;
-};
-
-/* A plan in the making. */
-struct planning {
-	struct ctx *ctx;
-	const struct slice_job *job; /* the plan step's: without a table */
-	struct pool *control;
-	struct plan *plan;
-	size_t capacity; /* of plan->steps */
 };
 
 char *
@@ -204,8 +195,8 @@ whole_table(struct step_plan *step, const char *table)
 	step->to_us = CLOCK_INFINITY;
 }
 
-static struct step_plan
-table_step(struct ctx *ctx, const struct spec_table *table)
+struct step_plan
+plan_table_step(struct ctx *ctx, const struct spec_table *table)
 {
 	struct step_plan step = new_step(ctx, table->kind == TABLE_DIMENSION ? "dimension" : "fact", table->wave);
 
@@ -214,8 +205,8 @@ table_step(struct ctx *ctx, const struct spec_table *table)
 	return step;
 }
 
-static void
-add_step(struct planning *planning, struct step_plan step)
+void
+plan_add_step(struct planning *planning, struct step_plan step)
 {
 	struct plan *plan = planning->plan;
 
@@ -237,9 +228,11 @@ add_table(struct planning *planning, const struct spec_table *table)
 	struct slice_job job = *planning->job;
 	struct intervals list = {0};
 
+	if (spec_table_is_fed_by_files(table))
+		return plan_files(planning, table);
 	job.table = table;
 	if (table->time == NULL) {
-		add_step(planning, table_step(planning->ctx, table));
+		plan_add_step(planning, plan_table_step(planning->ctx, table));
 		return true;
 	}
 	if (!resolve(planning, &job, &list))
@@ -247,14 +240,14 @@ add_table(struct planning *planning, const struct spec_table *table)
 	for (size_t i = 0; i < list.count; i++) {
 		size_t at = job.claim->descending ? list.count - 1 - i : i;
 		const struct slice_interval *interval = &list.items[at];
-		struct step_plan step = table_step(planning->ctx, table);
+		struct step_plan step = plan_table_step(planning->ctx, table);
 
 		step.scope = "time";
 		step.slice = plan_slice_name(planning->ctx, interval->from_us, interval->to_us);
 		step.from_us = interval->from_us;
 		step.to_us = interval->to_us;
 		step.ordinal = (int64_t)i;
-		add_step(planning, step);
+		plan_add_step(planning, step);
 	}
 	return true;
 }
@@ -282,7 +275,7 @@ add_scripts(struct planning *planning)
 
 		whole_table(&step, spec->scripts[i].name);
 		step.fail_run = false;
-		add_step(planning, step);
+		plan_add_step(planning, step);
 	}
 }
 
@@ -296,7 +289,7 @@ add_views(struct planning *planning)
 	if (spec->view_count == 0)
 		return;
 	step.fail_run = false;
-	add_step(planning, step);
+	plan_add_step(planning, step);
 }
 
 bool
@@ -310,7 +303,7 @@ plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, st
 	plan_tables(ctx, job->spec, job->claim, &tables, &count);
 	if (count == 0)
 		return true;
-	add_step(&planning, new_step(ctx, "ddl", 1));
+	plan_add_step(&planning, new_step(ctx, "ddl", 1));
 	for (size_t i = 0; i < count; i++)
 		if (!add_table(&planning, tables[i]))
 			return false;

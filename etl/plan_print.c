@@ -1,6 +1,7 @@
 /* plan_print: a plan for people: its steps, and the SQL of one slice of each table. */
 #include "base/clock.h"
 #include "etl/plan.h"
+#include "sql/step_json.h"
 
 static void
 add_statements(struct ctx *ctx, json_t *list, const char *phase, const struct load_statements *statements)
@@ -24,6 +25,14 @@ add_text(struct ctx *ctx, json_t *list, const char *phase, const char *name, con
 	add_statements(ctx, list, phase, &statements);
 }
 
+/* What a child process does with the files. */
+static char *
+files_text(struct ctx *ctx, const struct spec_table *table)
+{
+	return ctx_printf(ctx, "-- the files %s of %s%s%s", table->source->path, table->source->connection,
+	    table->transform != NULL ? "\n" : "", table->transform != NULL ? table->transform : "");
+}
+
 /* Everything that would run for one slice, in order, with the load's own values still as :placeholders. */
 static bool
 table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table *table, const struct step_plan *step,
@@ -35,7 +44,9 @@ table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table 
 	if (!generate_ddl(ctx, job->spec, table, &statements))
 		return false;
 	add_statements(ctx, list, "ddl", &statements);
-	if (!generate_extract(ctx, job->spec, table, step->from_us, step->to_us, job->claim->params, &extract))
+	if (spec_table_is_fed_by_files(table))
+		extract = files_text(ctx, table);
+	else if (!generate_extract(ctx, job->spec, table, step->from_us, step->to_us, job->claim->params, &extract))
 		return false;
 	add_text(ctx, list, "extract", "source query", extract);
 	generate_stage_table(ctx, table, &create, &copy_from);
@@ -44,7 +55,8 @@ table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table 
 	if (!generate_stage_checks(ctx, job->spec, table, &statements))
 		return false;
 	add_statements(ctx, list, "stage", &statements);
-	if (!generate_publish(ctx, job->spec, table, step->scope, &statements))
+	if (!generate_publish(ctx, job->spec, table, spec_table_is_fed_by_files(table) ? "files" : step->scope,
+		&statements))
 		return false;
 	add_statements(ctx, list, "publish", &statements);
 	return true;
@@ -58,7 +70,9 @@ step_json(struct ctx *ctx, const struct step_plan *step)
 	json_put_string(ctx, object, "kind", step->kind);
 	json_put_string(ctx, object, "table", step->table);
 	json_put_int(object, "wave", step->wave);
-	if (step->scope != NULL && step->from_us != CLOCK_MINUS_INFINITY) {
+	if (step->files != NULL) {
+		json_put(object, "slice", step_json_files(ctx, step->files));
+	} else if (step->scope != NULL && step->from_us != CLOCK_MINUS_INFINITY) {
 		slice = json_new_object(ctx);
 		json_put_time(ctx, slice, "from", step->from_us);
 		json_put_time(ctx, slice, "to", step->to_us);

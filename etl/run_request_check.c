@@ -14,7 +14,7 @@ fits_type(const char *type, const struct spec_table *table)
 		return table->kind == TABLE_DIMENSION;
 	if (strcmp(type, "facts") == 0)
 		return table->kind == TABLE_FACT;
-	return strcmp(type, "full") == 0 || (table->kind == TABLE_FACT && table->time != NULL);
+	return strcmp(type, "full") == 0 || spec_table_has_slices(table);
 }
 
 static bool
@@ -60,7 +60,8 @@ check_tables(struct ctx *ctx, const struct spec *spec, const struct run *run)
 			(void)fail_field(ctx, ctx_printf(ctx, "/tables/%zu", i),
 			    "%s is a %s%s: a run of type %s does not load it", table->name,
 			    table->kind == TABLE_DIMENSION ? "dimension" : "fact",
-			    table->kind == TABLE_FACT && table->time == NULL ? " without time" : "", run->type);
+			    table->kind == TABLE_FACT && !spec_table_has_slices(table) ? " without time" : "",
+			    run->type);
 	}
 }
 
@@ -87,9 +88,10 @@ check_param(struct ctx *ctx, const struct spec_param *param, const json_t *given
 	const json_t *value = json_object_get(given, param->name);
 	char *pointer = ctx_printf(ctx, "/params/%s", param->name);
 
-	if (value == NULL && param->default_text == NULL)
-		(void)fail_field(ctx, pointer, "is required");
-	else if (value == NULL)
+	if (value == NULL && param->default_text == NULL) {
+		if (spec_param_is_required(param))
+			(void)fail_field(ctx, pointer, "is required");
+	} else if (value == NULL)
 		json_put_string(ctx, taken, param->name, param->default_text);
 	else if (!value_fits(ctx, param, value))
 		(void)fail_field(ctx, pointer, "must be %s%s%s", spec_type_name(ctx, &param->type),
@@ -142,7 +144,8 @@ check_slices(struct ctx *ctx, const struct spec *spec, const struct run *run)
 		struct period slice = table->slice;
 		int64_t at_us;
 
-		if (!is_selected(run, table) || (run->slice != NULL && !spec_slice_parse(run->slice, &slice)))
+		if (!is_selected(run, table) || spec_table_is_fed_by_files(table) ||
+		    (run->slice != NULL && !spec_slice_parse(run->slice, &slice)))
 			continue;
 		for (at_us = period_floor(run->from_us, &slice); at_us < run->to_us && count <= MOST_SLICES; count++)
 			at_us = period_add(at_us, &slice, 1);

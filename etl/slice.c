@@ -124,7 +124,7 @@ slice_end_orphans(struct ctx *ctx, const struct slice_job *job, int64_t *ended)
 	*ended = 0;
 	if (!open_warehouse(own, job, &warehouse) || !end_orphans(own, warehouse, job->claim, ended))
 		return false;
-	if (job->table == NULL)
+	if (job->table == NULL || spec_table_is_fed_by_files(job->table))
 		return true;
 	return open_source(own, job, &source) && end_orphans(own, source, job->claim, ended);
 }

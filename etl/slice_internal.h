@@ -64,6 +64,13 @@ bool read_under_lock(struct ctx *ctx, struct loading *loading, bool *found) MUST
 bool stage_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool publish_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 
+/* slice_files.c, for tables fed by files (others: nothing happens). check_files: under the table's lock, nobody loaded other versions;
+ * keep_failed_files: after a failure that trying again would not mend. */
+bool stage_files(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+bool check_files(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+bool publish_files(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+void keep_failed_files(struct ctx *ctx, struct loading *loading);
+
 /* slice_rejects.c: loadstar_rejects is made, moved to the quarantine (counted as rejected), and, after a failure that the rows
  * made, kept as evidence. The last ends the transaction, if there is one, and leaves the failure as it is. */
 bool stage_rejects(struct ctx *ctx, struct loading *loading) MUST_CHECK;

@@ -117,8 +117,9 @@ write_rows(struct ctx *ctx, struct loading *loading)
 
 	return generate_publish(ctx, job->spec, job->table, job->claim->scope, &statements) &&
 	       run_statements(ctx, loading, &statements) && publish_rejects(ctx, loading) &&
-	       check_laws(ctx, &loading->outcome->counts) && hash_content(ctx, loading, &hash) &&
-	       find_inputs(ctx, loading, &inputs) && write_ledger(ctx, loading, inputs, hash);
+	       check_laws(ctx, &loading->outcome->counts) && publish_files(ctx, loading) &&
+	       hash_content(ctx, loading, &hash) && find_inputs(ctx, loading, &inputs) &&
+	       write_ledger(ctx, loading, inputs, hash);
 }
 
 static bool
@@ -169,10 +170,11 @@ publish_slice(struct ctx *ctx, struct loading *loading)
 	bool found = false;
 	bool ok = pg_begin(ctx, loading->warehouse) && lock_tables(ctx, loading) &&
 		  find_committed(ctx, loading, &found) &&
-		  (found || (check_right(ctx, loading) && write_slice(ctx, loading)));
+		  (found || (check_right(ctx, loading) && check_files(ctx, loading) && write_slice(ctx, loading)));
 
 	if (!ok) {
 		keep_evidence(ctx, loading);
+		keep_failed_files(ctx, loading);
 		return false;
 	}
 	if (found) {

@@ -123,8 +123,11 @@ extract(struct ctx *ctx, struct loading *loading)
 	struct load_statements statements;
 	struct pg *source;
 
-	if (!stage_rejects(ctx, loading) || !open_source(ctx, loading->job, &source) ||
-	    !copy_rows(ctx, loading, source))
+	if (!stage_rejects(ctx, loading))
+		return false;
+	if (spec_table_is_fed_by_files(loading->job->table))
+		return stage_files(ctx, loading);
+	if (!open_source(ctx, loading->job, &source) || !copy_rows(ctx, loading, source))
 		return false;
 	pg_close(source);
 	log_extracted(ctx, loading);
@@ -137,6 +140,7 @@ stage_slice(struct ctx *ctx, struct loading *loading)
 {
 	if (!extract(ctx, loading)) {
 		keep_evidence(ctx, loading);
+		keep_failed_files(ctx, loading);
 		return false;
 	}
 	log_trace(ctx, loading, "staged");

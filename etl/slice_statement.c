@@ -18,6 +18,9 @@ fill_statement(struct ctx *ctx, const struct loading *loading, const struct load
 	    {"run_id", "uuid", claim->run_id},
 	    {"from", "timestamp with time zone", loading->from},
 	    {"to", "timestamp with time zone", loading->to},
+	    {"file_ids", NULL,
+		ctx_printf(ctx, "%s::bigint[]",
+		    loading->file_ids == NULL ? "NULL" : pg_literal(ctx, loading->file_ids))},
 	    {"snapshot_at", "timestamp with time zone", loading->snapshot_at},
 	};
 

@@ -13,6 +13,28 @@ spec_find_table(const struct spec *spec, const char *name)
 	return NULL;
 }
 
+bool
+spec_param_is_required(const struct spec_param *param)
+{
+	return param->default_text == NULL && (!param->picks_batch || param->in_query);
+}
+
+bool
+spec_table_is_fed_by_files(const struct spec_table *table)
+{
+	return table->source != NULL && table->source->kind == SOURCE_FILES;
+}
+
+bool
+spec_table_has_slices(const struct spec_table *table)
+{
+	if (table->kind != TABLE_FACT)
+		return false;
+	if (spec_table_is_fed_by_files(table))
+		return table->source->batch_date != NULL && strstr(table->source->path, "{batch}") != NULL;
+	return table->time != NULL;
+}
+
 const struct spec_view *
 spec_find_view(const struct spec *spec, const char *name)
 {

@@ -59,6 +59,7 @@ struct spec_column {
 	bool key;     /* part of key or grain */
 	bool tracked; /* SCD2: a change opens a version; else it is overwritten in all versions */
 	bool not_null;
+	bool implicit; /* not declared: file_id of a table that is fed by files */
 	const char *comment;
 	struct spec_place place;
 };
@@ -83,10 +84,30 @@ enum write_mode { WRITE_REPLACE_RANGE, WRITE_APPEND, WRITE_UPSERT, WRITE_REPLACE
 enum dimension_write { DIMENSION_MERGE, DIMENSION_REPLACE, DIMENSION_APPEND };
 enum delete_mode { DELETES_IGNORE, DELETES_CLOSE };
 
+enum source_kind { SOURCE_POSTGRES, SOURCE_FILES };
+enum file_format { FORMAT_NDJSON, FORMAT_JSON, FORMAT_CSV, FORMAT_PARQUET };
+
 struct spec_source {
 	const char *name;
-	const char *type;       /* "postgres" */
+	const char *type; /* "postgres", "files" */
+	enum source_kind kind;
 	const char *connection; /* name of LOADSTAR_CONNECTION_<NAME> */
+	/* files */
+	const char *path; /* template below the connection's folder, see etl/files.h */
+	enum file_format format;
+	const char *batch_date;  /* how {batch} is a date; NULL: it is a word, or there is none */
+	const char *batch_param; /* the parameter that picks one batch; NULL: none */
+	char csv_delimiter, csv_quote;
+	const char *csv_null;
+	bool bad_fails; /* on_bad_file: fail (default), or quarantine */
+	struct spec_place place;
+};
+
+/* A column of the files, as the transform sees it, or of the table when there is none. */
+struct spec_field {
+	const char *name;
+	const char *from; /* its name in the file; NULL: the same */
+	struct spec_type type;
 	struct spec_place place;
 };
 
@@ -110,8 +131,15 @@ struct spec_table {
 	const struct spec_source *source; /* of a calendar: the warehouse */
 	struct spec_calendar calendar;
 	const char *query_path;
-	const char *query;     /* text of the SQL file */
-	const char *surrogate; /* column name; default <dimension>_key; NULL for a fact without one */
+	const char *query;         /* text of the SQL file; NULL: fed by files */
+	struct spec_field *fields; /* fed by files: what is read */
+	size_t field_count;
+	const char *transform_path;
+	const char *transform;  /* a SELECT over the files, as a table of the source's name; NULL: none */
+	bool transform_lines;   /* it gives loadstar_line */
+	int64_t rejects_rows;   /* more rejected rows than this fail the step */
+	int64_t rejects_permil; /* or than this share of all, in thousandths */
+	const char *surrogate;  /* column name; default <dimension>_key; NULL for a fact without one */
 	struct spec_column *columns;
 	size_t column_count;
 	const char **keys; /* key of a dimension, grain of a fact; columns marked key */
@@ -147,11 +175,16 @@ struct spec_param {
 	const char *pattern;      /* POSIX ERE over the whole value; NULL: any */
 	const char *default_text; /* NULL: required */
 	const char *column;       /* the column it narrows; NULL: none */
+	bool picks_batch;         /* of files: without it a run means all of them */
+	bool in_query;
 	struct spec_place place;
 };
 
 /* True for a value of the parameter's type that matches its pattern. */
 bool spec_param_accepts(struct ctx *ctx, const struct spec_param *param, const char *value) MUST_CHECK;
+
+/* False for one that has a default, or does nothing but pick a batch of files: a run may leave it out. */
+bool spec_param_is_required(const struct spec_param *param);
 
 /* A view: the statement of a views file that makes it. */
 struct spec_view {
@@ -253,6 +286,9 @@ char *spec_files_hash(struct ctx *ctx, const struct spec_files *files);
 const struct spec_table *spec_find_table(const struct spec *spec, const char *name); /* NULL: none */
 const struct spec_view *spec_find_view(const struct spec *spec, const char *name);   /* NULL: none */
 const struct spec_script *spec_find_script(const struct spec *spec, const char *name);
+bool spec_table_is_fed_by_files(const struct spec_table *table);
+/* A range picks some of it: a fact with time, or from files whose batches are dates. */
+bool spec_table_has_slices(const struct spec_table *table);
 const struct spec_column *spec_find_column(const struct spec_table *table, const char *name);
 
 /* What sql/pipeline_store.h keeps of a version's `notify`: an array of {to, events}. */

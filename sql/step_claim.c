@@ -75,6 +75,7 @@ read_run(struct ctx *ctx, const struct pg_rows *rows, int row, struct step_claim
 	claim->allow = json_trusted(ctx, pg_value(rows, row, 25));
 	claim->descending = pg_bool(rows, row, 26);
 	claim->run_created_us = pg_time_us(rows, row, 27);
+	claim->files = json_trusted(ctx, pg_value(rows, row, 28));
 }
 
 static void

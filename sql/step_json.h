@@ -9,4 +9,7 @@
  * to}, {batch, files} or null. */
 json_t *step_json_slice(struct ctx *ctx, const struct pg_rows *rows, int row, int column);
 
+/* {batch, files: [{path, size}]} of the files that a step has as planned. */
+json_t *step_json_files(struct ctx *ctx, const json_t *planned);
+
 #endif

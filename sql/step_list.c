@@ -24,7 +24,9 @@ enum column {
 	EFFECTS,
 	ERROR,
 	WAVE,
-	ORDINAL
+	ORDINAL,
+	END_AS,
+	FILES
 };
 
 json_t *
@@ -43,6 +45,25 @@ step_json_slice(struct ctx *ctx, const struct pg_rows *rows, int row, int column
 		json_put_string(ctx, slice, "batch", pg_value(rows, row, column + 1));
 		json_put_null(slice, "files");
 	}
+	return slice;
+}
+
+/* Without etags, which nobody outside can do anything with. */
+json_t *
+step_json_files(struct ctx *ctx, const json_t *planned)
+{
+	json_t *slice = json_new_object(ctx), *files = json_new_array(ctx), *file;
+	size_t i;
+
+	json_array_foreach(json_object_get(planned, "files"), i, file) {
+		json_t *item = json_new_object(ctx);
+
+		json_put_string(ctx, item, "path", json_string_or(file, "path", ""));
+		json_put_int(item, "size", json_int_or(file, "size", 0));
+		json_add(files, item);
+	}
+	json_put_string(ctx, slice, "batch", json_string_or(planned, "batch", NULL));
+	json_put(slice, "files", files);
 	return slice;
 }
 
@@ -71,6 +92,8 @@ step_of(struct ctx *ctx, const struct pg_rows *rows, int row, json_t *attempts)
 {
 	json_t *step = json_new_object(ctx), *slice = step_json_slice(ctx, rows, row, SCOPE);
 
+	if (pg_value(rows, row, FILES) != NULL)
+		slice = step_json_files(ctx, json_trusted(ctx, pg_value(rows, row, FILES)));
 	json_put_string(ctx, step, "id", pg_value(rows, row, ID));
 	json_put_string(ctx, step, "run_id", pg_value(rows, row, RUN_ID));
 	json_put_string(ctx, step, "kind", pg_value(rows, row, KIND));

@@ -27,6 +27,8 @@ add_step(struct ctx *ctx, struct text *out, const struct step_plan *step)
 	add_member(out, "scope", step->scope);
 	add_member(out, "slice", step->slice);
 	add_member(out, "skip_reason", step->skip_reason);
+	if (step->files != NULL)
+		text_addf(out, ",\"files\":%s", json_text(ctx, step->files));
 	if (step->scope != NULL) {
 		add_member(out, "slice_from", clock_format(ctx, step->from_us));
 		add_member(out, "slice_to", clock_format(ctx, step->to_us));

@@ -24,9 +24,10 @@ struct step_plan {
 	const char *kind;        /* plan ddl stage dimension fact repoint check export sql view */
 	const char *table;       /* NULL for plan, ddl */
 	int64_t wave;            /* 0 is the plan step itself */
-	const char *scope;       /* table time key; NULL: touches no slice */
+	const char *scope;       /* table time key files; NULL: touches no slice */
 	const char *slice;       /* canonical key: "table", or "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z" */
-	int64_t from_us, to_us;  /* infinite for scope table */
+	int64_t from_us, to_us;  /* infinite for scope table; both the earliest time for scope files */
+	json_t *files;           /* scope files: {batch, files: [{path, etag, size}]}; NULL for others */
 	int64_t ordinal;         /* order of execution within wave and priority */
 	bool fail_run;           /* on_error: fail */
 	const char *skip_reason; /* not NULL: inserted as skipped with this code (already_loaded) */
@@ -36,6 +37,7 @@ struct step_plan {
 struct step_claim {
 	const char *id, *run_id, *pipeline, *kind, *table, *scope, *slice;
 	int64_t from_us, to_us;
+	json_t *files;       /* of scope files, as planned; else null */
 	const char *boot_id; /* of the replica that claimed it */
 	int64_t load_number; /* of sequence load_number; load_id = epoch · 2^40 + this */
 	int64_t attempt;     /* number of this attempt, from 1 */

@@ -219,6 +219,11 @@ check_fact(struct parse *parse, struct spec_table *table, const struct node *map
 	check_time_column(parse, table, map, "time");
 	check_time_column(parse, table, map, "changed_by");
 	check_fact_write(parse, table, map);
+	if (node_get(map, "time") != NULL && spec_table_is_fed_by_files(table)) {
+		table->slice_text = NULL;
+		table->slice = (struct period){0};
+		return;
+	}
 	if (node_get(map, "time") != NULL) {
 		if (node_get(map, "begin") == NULL)
 			(void)finding(&parse->findings, node_blame(map), "'%s' has 'time' and so needs 'begin'",

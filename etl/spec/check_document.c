@@ -5,7 +5,7 @@
 #include "etl/template.h"
 
 /* Names that a query or the engine's own SQL means something else by. */
-static const char *const reserved_params[] = {"from", "to", "load_id", "step_id", "run_id", "snapshot_at"};
+static const char *const reserved_params[] = {"from", "to", "load_id", "step_id", "run_id", "snapshot_at", "file_ids"};
 
 struct query_check {
 	struct parse *parse;
@@ -87,8 +87,8 @@ visit(void *arg, const char *name, int line, int column)
 	return true;
 }
 
-static bool
-find_file(struct parse *parse, struct spec_table *table, const struct node *query)
+bool
+find_sql_file(struct parse *parse, const struct node *node, const char **path, const char **text)
 {
 	const struct spec_files *files = parse->files;
 	const char **paths = ctx_alloc_array(parse->findings.ctx, files->count + 1, sizeof(*paths));
@@ -96,14 +96,14 @@ find_file(struct parse *parse, struct spec_table *table, const struct node *quer
 
 	for (size_t i = 0; i < files->count; i++) {
 		paths[i] = files->items[i].path;
-		if (strcmp(paths[i], query->text) == 0 && text_ends_with(paths[i], ".sql")) {
-			table->query_path = paths[i];
-			table->query = files->items[i].text;
+		if (strcmp(paths[i], node->text) == 0 && text_ends_with(paths[i], ".sql")) {
+			*path = paths[i];
+			*text = files->items[i].text;
 			return true;
 		}
 	}
-	nearest = text_nearest(query->text, paths, files->count);
-	return finding(&parse->findings, &query->place, "there is no SQL file '%s'%s%s%s", query->text,
+	nearest = text_nearest(node->text, paths, files->count);
+	return finding(&parse->findings, &node->place, "there is no SQL file '%s'%s%s%s", node->text,
 	    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
@@ -115,7 +115,10 @@ check_query(struct parse *parse, struct spec_table *table, const struct node *ma
 	struct spec_place place;
 	const char *fault;
 
-	if (query == NULL || query->kind != NODE_SCALAR || node_is_null(query) || !find_file(parse, table, query))
+	if (query == NULL && table->query == NULL && table->source != NULL && !spec_table_is_fed_by_files(table))
+		(void)finding(&parse->findings, node_blame(node_get(map, "source")), "'source' lacks the key 'query'");
+	if (query == NULL || query->kind != NODE_SCALAR || node_is_null(query) || spec_table_is_fed_by_files(table) ||
+	    !find_sql_file(parse, query, &table->query_path, &table->query))
 		return;
 	place.file = table->query_path;
 	fault = template_fault(table->query, &place.line, &place.column);
@@ -163,15 +166,22 @@ check_document(struct parse *parse)
 		(void)finding(&parse->findings, &tables->key_place, "'tables' is empty");
 	for (size_t i = 0; i < spec->param_count; i++)
 		check_param(parse, &spec->params[i]);
+	for (size_t i = 0; i < spec->source_count; i++)
+		if (spec->sources[i].kind == SOURCE_FILES)
+			check_files_source(parse, &spec->sources[i]);
 	for (size_t i = 0; i < spec->table_count; i++)
 		check_table(parse, &spec->tables[i], parse->table_nodes[i]);
+	for (size_t i = 0; i < spec->table_count; i++)
+		check_file_table(parse, &spec->tables[i], parse->table_nodes[i]);
 	for (size_t i = 0; i < spec->table_count; i++) {
 		check_lookups(parse, &spec->tables[i], parse->table_nodes[i]);
 		check_query(parse, &spec->tables[i], parse->table_nodes[i], used);
 	}
 	check_waves(parse);
-	for (size_t i = 0; i < spec->param_count && parse->findings.count == 0; i++)
-		if (!used[i])
+	for (size_t i = 0; i < spec->param_count; i++) {
+		spec->params[i].in_query = used[i];
+		if (!used[i] && !spec->params[i].picks_batch && parse->findings.count == 0)
 			(void)finding(&parse->findings, &spec->params[i].place, "no query uses ':%s'",
 			    spec->params[i].name);
+	}
 }

@@ -79,6 +79,10 @@ const struct spec_place *node_blame(const struct node *node);
 const char *node_text(const struct node *map, const char *key);
 
 void read_document(struct parse *parse);
+
+/* Files: what a source of them says more, and what a table says of the fields, of the transform and of rejects. */
+void read_files_source(struct parse *parse, struct spec_source *source, const struct node *node);
+void read_file_table(struct parse *parse, struct spec_table *table, const struct node *node);
 void read_tables(struct parse *parse, const struct node *node);
 void read_retry(struct parse *parse, const struct node *map, struct retry_policy *retry,
     struct spec_timeouts *timeouts);
@@ -109,6 +113,11 @@ void read_notify(struct parse *parse);
 void check_document(struct parse *parse);
 void check_table(struct parse *parse, struct spec_table *table, const struct node *node);
 void check_lookups(struct parse *parse, struct spec_table *table, const struct node *node);
+void check_files_source(struct parse *parse, struct spec_source *source);
+/* After the columns: fields are checked, and the columns get file_id. */
+void check_file_table(struct parse *parse, struct spec_table *table, const struct node *node);
+/* The SQL file that a key of a mapping names; false after a finding. */
+bool find_sql_file(struct parse *parse, const struct node *node, const char **path, const char **text);
 void check_query(struct parse *parse, struct spec_table *table, const struct node *node, bool *params_used);
 void check_waves(struct parse *parse);
 

@@ -87,7 +87,10 @@ read_sources(struct parse *parse)
 		source->name = child->key;
 		source->place = child->key_place;
 		source->type = node_text(child, "type");
-		(void)read_section(parse, IN(SOURCE), child, source);
+		if (text_equal(source->type, "files"))
+			read_files_source(parse, source, child);
+		else
+			(void)read_section(parse, IN(SOURCE), child, source);
 	}
 }
 

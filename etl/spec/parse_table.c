@@ -146,17 +146,14 @@ sections_of(struct parse *parse, const struct node *node)
 static void
 check_present(struct parse *parse, const struct spec_table *table, const struct node *node)
 {
-	static const char *const of_sources[] = {"from", "query"};
 	const struct node *source = node_get(node, "source");
 
 	if (node_get(node, "columns") == NULL)
 		(void)finding(&parse->findings, node_blame(node), "'%s' lacks the key 'columns'", table->name);
 	if (table->kind == TABLE_DIMENSION && node_get(node, "key") == NULL)
 		(void)finding(&parse->findings, node_blame(node), "'%s' lacks the key 'key'", table->name);
-	for (size_t i = 0; source != NULL && source->kind == NODE_MAP && i < 2; i++)
-		if (node_get(source, of_sources[i]) == NULL)
-			(void)finding(&parse->findings, node_blame(source), "'source' lacks the key '%s'",
-			    of_sources[i]);
+	if (source != NULL && source->kind == NODE_MAP && node_get(source, "from") == NULL)
+		(void)finding(&parse->findings, node_blame(source), "'source' lacks the key 'from'");
 }
 
 /* False when the table cannot be read: nothing more is said of it. */
@@ -175,6 +172,7 @@ read_table(struct parse *parse, struct spec_table *table, const struct node *nod
 	if (!read_calendar(parse, table, node)) {
 		check_present(parse, table, node);
 		read_source(parse, node);
+		read_file_table(parse, table, node);
 		read_columns(parse, table, node_get(node, "columns"));
 		read_keys(parse, table, node);
 	}

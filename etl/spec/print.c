@@ -5,6 +5,7 @@
 static const char *const kind_names[] = {"dimension", "fact"};
 static const char *const write_names[] = {"replace_range", "append", "upsert", "replace_all"};
 static const char *const dimension_write_names[] = {"merge", "replace", "append"};
+static const char *const format_names[] = {"ndjson", "json", "csv", "parquet"};
 static const char *const missing_names[] = {"unknown", "fail", "infer", "quarantine"};
 
 static json_t *
@@ -83,7 +84,7 @@ put_fact(struct ctx *ctx, json_t *object, const struct spec_table *table)
 {
 	json_put_string(ctx, object, "write", write_names[table->write]);
 	json_put_string(ctx, object, "time", table->time);
-	if (table->time == NULL)
+	if (table->time == NULL || spec_table_is_fed_by_files(table))
 		return;
 	json_put_string(ctx, object, "begin", begin_text(ctx, table));
 	json_put_string(ctx, object, "slice", table->slice_text);
@@ -108,6 +109,8 @@ table_to_json(struct ctx *ctx, const struct spec_table *table)
 		json_put_string(ctx, source, "from", table->source->name);
 		json_put_string(ctx, source, "query", table->query_path);
 	}
+	if (spec_table_is_fed_by_files(table))
+		json_put_string(ctx, object, "transform", table->transform_path);
 	json_put_string(ctx, object, "name", table->name);
 	json_put_string(ctx, object, "kind", kind_names[table->kind]);
 	json_put_string(ctx, object, "comment", table->comment);
@@ -137,7 +140,7 @@ param_to_json(struct ctx *ctx, const struct spec_param *param)
 	json_put_string(ctx, object, "type", spec_type_name(ctx, &param->type));
 	json_put_string(ctx, object, "pattern", param->pattern);
 	json_put_string(ctx, object, "default", param->default_text);
-	json_put_bool(object, "required", param->default_text == NULL);
+	json_put_bool(object, "required", spec_param_is_required(param));
 	json_put_string(ctx, object, "column", param->column);
 	return object;
 }
@@ -150,6 +153,12 @@ source_to_json(struct ctx *ctx, const struct spec_source *source)
 	json_put_string(ctx, object, "name", source->name);
 	json_put_string(ctx, object, "type", source->type);
 	json_put_string(ctx, object, "connection", source->connection);
+	if (source->kind != SOURCE_FILES)
+		return object;
+	json_put_string(ctx, object, "path", source->path);
+	json_put_string(ctx, object, "format", format_names[source->format]);
+	json_put_string(ctx, object, "batch_date", source->batch_date);
+	json_put_string(ctx, object, "on_bad_file", source->bad_fails ? "fail" : "quarantine");
 	return object;
 }
 

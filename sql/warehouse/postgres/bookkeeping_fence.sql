@@ -2,7 +2,7 @@
 CREATE TABLE IF NOT EXISTS loadstar.slice_fence (
     table_name    text NOT NULL,
     slice         text NOT NULL,
-    scope         text NOT NULL CHECK (scope IN ('table', 'time', 'key')),
+    scope         text NOT NULL CHECK (scope IN ('table', 'time', 'key', 'files')),
     slice_from    timestamptz NOT NULL,
     slice_to      timestamptz NOT NULL,
     load_id       bigint NOT NULL,

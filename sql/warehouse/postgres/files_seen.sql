@@ -1,0 +1,10 @@
+-- $1 pipeline, $2 table_name, $3 identities. What the table has seen of them: place in $3, newest record's etag and state, and
+-- whether any version is loaded. Files it never saw give no row.
+SELECT a.place, last.etag, last.state, last.loaded
+  FROM unnest($3::text[]) WITH ORDINALITY AS a(identity, place)
+  JOIN loadstar.file f ON f.pipeline = $1 AND f.identity = a.identity
+ CROSS JOIN LATERAL (
+       SELECT l.etag, l.state, bool_or(l.state = 'loaded') OVER () AS loaded
+         FROM loadstar.file_ledger l
+        WHERE l.table_name = $2 AND l.file_id = f.file_id
+        ORDER BY l.load_id DESC LIMIT 1) last
