@@ -25,7 +25,7 @@ packages_of() {
 		echo gcc libc6-dev make pkg-config python3 libmicrohttpd-dev libjansson-dev libjwt-dev \
 			libcurl4-openssl-dev libpq-dev libfyaml-dev libssl-dev
 		;;
-	run) echo postgresql curl ca-certificates procps ;;
+	run) echo postgresql curl ca-certificates procps tzdata ;;
 	test)
 		echo libcmocka-dev $(venv) clang clang-format clang-tidy cppcheck spin
 		;;

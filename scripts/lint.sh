@@ -84,7 +84,13 @@ shell() {
 	END
 }
 
+# No Docker engine is needed: hadolint reads the file, tests/scripts/test_docker.py holds it to the rest of the repository.
+docker() {
+	make -s venv && .venv/bin/hadolint docker/Dockerfile
+}
+
 find $cache -maxdepth 1 -type f -mtime +7 -delete
+check 'docker: hadolint' docker
 if [ ${#sources[@]} -gt 0 ]; then
 	check 'clang-format' format
 	check 'floors' python3 scripts/check_floors.py
