@@ -65,7 +65,8 @@ add_read(struct reading *reading, const char *kind, const char *name)
 	    (text_equal(kind, reading->kind) && text_equal(name, reading->name)))
 		return;
 	json_put_bool(reading->seen, name, true);
-	add_edge(graph, node_id(graph, kind, name), node_id(graph, reading->kind, reading->name), "read");
+	add_edge(graph, node_id(graph, kind, name), node_id(graph, reading->kind, reading->name),
+	    text_equal(reading->kind, "script") ? "use" : "read");
 }
 
 static bool
@@ -98,7 +99,7 @@ add_table(struct graph *graph, const struct spec_table *table)
 {
 	const char *id = node_id(graph, "table", table->name);
 
-	if (table->source != NULL)
+	if (table->calendar.kind == CALENDAR_NONE) /* else nobody gives its rows */
 		add_edge(graph, node_id(graph, "source", table->source->name), id, "load");
 	for (size_t i = 0; i < table->lookup_count; i++)
 		add_edge(graph, node_id(graph, "table", table->lookups[i].dimension->name), id, "lookup");
@@ -115,6 +116,10 @@ lineage_to_json(struct ctx *ctx, const struct spec *spec)
 	for (size_t i = 0; i < spec->table_count; i++) {
 		add_node(&graph, "table", spec->tables[i].name);
 		add_table(&graph, &spec->tables[i]);
+	}
+	for (size_t i = 0; i < spec->script_count; i++) {
+		add_node(&graph, "script", spec->scripts[i].name);
+		add_reads(&graph, "script", spec->scripts[i].name, spec->scripts[i].text);
 	}
 	for (size_t i = 0; i < spec->view_count; i++) {
 		add_node(&graph, "view", spec->views[i].name);
