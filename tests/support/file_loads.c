@@ -119,6 +119,19 @@ file_loads_write(struct file_loads *f, const char *path, const char *text)
 }
 
 void
+file_loads_copy(struct file_loads *f, const char *from, const char *path)
+{
+	struct ctx *ctx = f->loads->ctx;
+	char *text, *whole = ctx_printf(ctx, "%s/%s", f->folder, path);
+	size_t length;
+	FILE *to;
+
+	ASSERT(file_read(ctx, from, 1 << 20, &text, &length));
+	to = fopen(whole, "w");
+	ASSERT(to != NULL && fwrite(text, 1, length, to) == length && fclose(to) == 0);
+}
+
+void
 file_loads_remove(struct file_loads *f, const char *path)
 {
 	ASSERT(unlink(ctx_printf(f->loads->ctx, "%s/%s", f->folder, path)) == 0);

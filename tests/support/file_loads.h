@@ -24,6 +24,8 @@ void file_loads_free(struct file_loads *f);
 
 /* A file below the folder, with its folders; and its time of change, later by a second for every file written. */
 void file_loads_write(struct file_loads *f, const char *path, const char *text);
+/* One of the repository's. */
+void file_loads_copy(struct file_loads *f, const char *from, const char *path);
 void file_loads_remove(struct file_loads *f, const char *path);
 
 /* The steps of a table in a run: how many; -1: the plan fails. */
