@@ -27,7 +27,9 @@ struct config {
 	struct secret database_url;
 	bool embedded;
 	const char *pipelines;
-	int64_t workers; /* -1: number of cores */
+	int64_t workers;      /* -1: number of cores */
+	int64_t memory_bytes; /* 0: not set */
+	int64_t spool_bytes;
 	const char *auth;
 	struct secret jwt_secret;
 	const char *jwt_issuer;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "etl/engine_room.h"
+#include "etl/slice.h"
 #include "sql/replica_store.h"
 
 void
@@ -159,6 +160,7 @@ engine_start(struct ctx *ctx, const struct engine_options *options, struct engin
 		return true;
 	if (!register_replica(ctx, options))
 		return false;
+	slice_sweep(ctx, options->config);
 	start_thread(&engine->keeper, keeper_main, engine);
 	for (int i = 0; i < engine->worker_count; i++)
 		start_thread(&engine->workers[i], worker_main, engine);

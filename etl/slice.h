@@ -86,6 +86,9 @@ struct slice_interval {
 bool slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals, size_t count,
     bool ask_source) MUST_CHECK;
 
+/* At start: removes what readers of files left under LOADSTAR_HOME when they died. */
+void slice_sweep(struct ctx *ctx, const struct config *config);
+
 /* application_name of an attempt's sessions: "loadstar/<run>/<step>/<attempt>" cut to 63 bytes: run and step by their
  * last 12 characters. */
 char *slice_application_name(struct ctx *ctx, const struct step_claim *claim, int64_t attempt);

@@ -44,4 +44,7 @@ bool files_read(struct ctx *ctx, struct loading *loading, struct slice_files *fi
 /* slice_files_limits.c: one reader's part of what the process may use. */
 struct duck_limits files_limits(const struct config *config, const struct spec_table *table);
 
+/* LOADSTAR_HOME/duck, which is made. */
+bool files_temp_folder(struct ctx *ctx, const struct config *config, const char **folder) MUST_CHECK;
+
 #endif

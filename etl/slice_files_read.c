@@ -9,7 +9,6 @@
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/fail.h"
-#include "base/file.h"
 #include "base/text.h"
 
 enum { PROGRESS_US = 10 * 1000 * 1000, TOLD_PER_FILE = 1000 };
@@ -30,17 +29,6 @@ static void
 close_fd(void *handle)
 {
 	(void)close((int)(intptr_t)handle);
-}
-
-static bool
-temp_folder(struct ctx *ctx, const struct config *config, const char **folder)
-{
-	char *path = ctx_printf(ctx, "%s/duck", config->home);
-
-	if (!file_make_folder(ctx, path, 0700))
-		return false;
-	*folder = file_real_path(ctx, path);
-	return *folder != NULL || fail(ctx, FAIL_IO, "cannot read %s: %s", path, strerrordesc_np(errno));
 }
 
 /* As COPY's text format has it: NULL is \N. */
@@ -180,7 +168,7 @@ describe_request(struct ctx *ctx, struct reading *reading)
 	request->limits.reject_events = TOLD_PER_FILE;
 	describe_input(ctx, reading);
 	describe_columns(ctx, job->table, request);
-	return temp_folder(ctx, job->config, &request->temp_folder);
+	return files_temp_folder(ctx, job->config, &request->temp_folder);
 }
 
 /* struct pg_feed */

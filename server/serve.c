@@ -29,7 +29,7 @@
 #include "sql/migrate.h"
 #include "sql/replica_store.h"
 
-enum { CONTROL_SESSIONS = 16 };
+enum { CONTROL_SESSIONS = 16, LEAST_MEMORY_MIB = 128 };
 
 /* Everything that runs, for the end in reverse order. */
 struct service {
@@ -79,6 +79,8 @@ check_settings(struct ctx *ctx, const struct config *config)
 		return fail(ctx, FAIL_CONFIG_INVALID,
 		    "LOADSTAR_LOG_LEVEL is %s, but must be debug, info, warn or error", config->log_level);
 	log_set_level(level);
+	if (config->memory_bytes != 0 && config->memory_bytes < LEAST_MEMORY_MIB * INT64_C(1048576))
+		return fail(ctx, FAIL_CONFIG_INVALID, "LOADSTAR_MEMORY must be at least %dMiB", LEAST_MEMORY_MIB);
 	if (text_equal(config->auth, "none") && !loopback)
 		return fail(ctx, FAIL_CONFIG_INVALID, "LOADSTAR_AUTH=none needs a loopback LOADSTAR_LISTEN, not %s",
 		    config->listen);
