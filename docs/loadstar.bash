@@ -4,7 +4,7 @@ _loadstar()
 	local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= words=
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words="serve run plan status runs steps logs rejects cancel retry pipelines pause resume check token migrate psql version settings help"
+		words="serve run plan status runs steps logs rejects coverage cancel retry pipelines pause resume check token migrate psql version settings help"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return
 	fi
@@ -17,6 +17,7 @@ _loadstar()
 	steps) options="--status --table --json --url --token --help" ;;
 	logs) options="-f --follow --level --step --json --url --token --help" ;;
 	rejects) options="--table --state --limit --json --url --token --help" ;;
+	coverage) options="--from --to --json --url --token --help" ;;
 	cancel) options="--no-wait --json --url --token --help" ;;
 	retry) options="--spec --wait --json --url --token --help" ;;
 	pipelines) options="--json --url --token --help" ;;
@@ -32,7 +33,7 @@ _loadstar()
 		words=$options
 	elif [ "$COMP_CWORD" -eq 2 ]; then
 		case $command in
-		run | plan | pause | resume) words=$(loadstar pipelines 2>/dev/null | cut -d' ' -f1) ;;
+		run | plan | pause | resume | coverage) words=$(loadstar pipelines 2>/dev/null | cut -d' ' -f1) ;;
 		status | steps | logs | rejects | cancel | retry) words=$(loadstar runs 2>/dev/null | tail -n +2 | cut -d' ' -f1) ;;
 		check) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 		psql) words="loadstar warehouse" ;;

@@ -1,29 +1,18 @@
-/*
- * slice_coverage: what is loaded, computed from the ledger whenever it is asked.
- *
- * DESIGN. At each point of time the committed load with the highest load_id counts. The ends of all loads and intervals cut time into
- * segments; the loads, newest first, paint the segments that no newer one has painted. `next` skips painted segments, so that
- * each is painted once.
- */
+/* slice_coverage: what is loaded, computed from the ledger whenever it is asked. At each point of time the committed load with the
+ * highest load_id counts. */
 #include <stdlib.h>
 
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/text.h"
+#include "etl/canvas.h"
 #include "etl/slice_internal.h"
 
 struct load {
 	int64_t from_us, to_us;
 	bool open;
 	int64_t committed_us, snapshot_us;
-};
-
-struct canvas {
-	int64_t *points; /* ascending; segment i is [points[i], points[i + 1]) */
-	size_t count;
-	const struct load **painted; /* by segment; NULL: not covered */
-	size_t *next;                /* first segment at or after i that is not painted */
 };
 
 static int
@@ -34,63 +23,25 @@ compare_points(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static size_t
-find_point(const struct canvas *canvas, int64_t at)
-{
-	const int64_t *point = bsearch(&at, canvas->points, canvas->count, sizeof(at), compare_points);
-
-	ASSERT(point != NULL);
-	return (size_t)(point - canvas->points);
-}
-
-static size_t
-find_next(struct canvas *canvas, size_t i)
-{
-	size_t end = i, step;
-
-	while (canvas->next[end] != end)
-		end = canvas->next[end];
-	for (; canvas->next[i] != i; i = step) {
-		step = canvas->next[i];
-		canvas->next[i] = end;
-	}
-	return end;
-}
-
-static void
-paint(struct canvas *canvas, const struct load *load)
-{
-	size_t end = find_point(canvas, load->to_us);
-
-	for (size_t i = find_next(canvas, find_point(canvas, load->from_us)); i < end; i = find_next(canvas, i)) {
-		canvas->painted[i] = load;
-		canvas->next[i] = i + 1;
-	}
-}
-
 static struct canvas
 make_canvas(struct ctx *ctx, const struct load *loads, size_t load_count, const struct slice_interval *intervals,
     size_t count)
 {
-	struct canvas canvas = {.points = ctx_alloc_array(ctx, 2 * (load_count + count) + 1, sizeof(int64_t))};
-	size_t points = 0;
+	int64_t *points = ctx_alloc_array(ctx, 2 * (load_count + count) + 1, sizeof(*points));
+	struct canvas canvas;
+	size_t n = 0;
 
 	for (size_t i = 0; i < load_count; i++) {
-		canvas.points[points++] = loads[i].from_us;
-		canvas.points[points++] = loads[i].to_us;
+		points[n++] = loads[i].from_us;
+		points[n++] = loads[i].to_us;
 	}
 	for (size_t i = 0; i < count; i++) {
-		canvas.points[points++] = intervals[i].from_us;
-		canvas.points[points++] = intervals[i].to_us;
+		points[n++] = intervals[i].from_us;
+		points[n++] = intervals[i].to_us;
 	}
-	qsort(canvas.points, points, sizeof(int64_t), compare_points);
-	for (size_t i = 0; i < points; i++)
-		if (i == 0 || canvas.points[i] != canvas.points[i - 1])
-			canvas.points[canvas.count++] = canvas.points[i];
-	canvas.painted = ctx_alloc_array(ctx, canvas.count + 1, sizeof(*canvas.painted));
-	canvas.next = ctx_alloc_array(ctx, canvas.count + 1, sizeof(*canvas.next));
-	for (size_t i = 0; i <= canvas.count; i++)
-		canvas.next[i] = i;
+	canvas = canvas_make(ctx, points, n);
+	for (size_t i = 0; i < load_count; i++)
+		canvas_paint(&canvas, loads[i].from_us, loads[i].to_us, &loads[i]);
 	return canvas;
 }
 
@@ -98,7 +49,7 @@ make_canvas(struct ctx *ctx, const struct load *loads, size_t load_count, const 
 static void
 judge(const struct canvas *canvas, struct slice_interval *interval, int64_t *since_us)
 {
-	size_t from = find_point(canvas, interval->from_us), to = find_point(canvas, interval->to_us);
+	size_t from = canvas_find(canvas, interval->from_us), to = canvas_find(canvas, interval->to_us);
 	bool covered = from < to;
 
 	interval->open = interval->loaded = interval->touched = false;
@@ -254,8 +205,6 @@ slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interv
 		&load_count))
 		return false;
 	canvas = make_canvas(own, loads, load_count, intervals, count);
-	for (size_t i = 0; i < load_count; i++)
-		paint(&canvas, &loads[i]);
 	for (size_t i = 0; i < count; i++) {
 		judge(&canvas, &intervals[i], &since_us);
 		if (intervals[i].loaded || intervals[i].open)

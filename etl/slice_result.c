@@ -81,6 +81,9 @@ result_to_json(struct ctx *ctx, const struct loading *loading, const char *input
 	json_put_string(ctx, result, "snapshot_at", loading->snapshot_at);
 	json_put_int(result, "bytes_read", loading->outcome->bytes_read);
 	json_put(result, "inputs", json_trusted(ctx, inputs));
+	if (loading->job->table != NULL)
+		json_put_string(ctx, result, "declaration",
+		    spec_table_fingerprint(ctx, loading->job->spec, loading->job->table));
 	return result;
 }
 

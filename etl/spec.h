@@ -302,6 +302,12 @@ json_t *spec_params_schema(struct ctx *ctx, const struct spec *spec);
 
 /* The spec as understood, for GET /v1/pipelines/{p}. */
 json_t *spec_to_json(struct ctx *ctx, const struct spec *spec);
+json_t *spec_table_to_json(struct ctx *ctx, const struct spec_table *table);
+json_t *spec_source_to_json(struct ctx *ctx, const struct spec_source *source);
+
+/* A hash of what says which rows a table has: its declaration without what only says when and how it is loaded, its source, and the
+ * text of its SQL. Two versions of a pipeline with one fingerprint load the same rows into the table. */
+char *spec_table_fingerprint(struct ctx *ctx, const struct spec *spec, const struct spec_table *table);
 
 /* A slice's length: on the grid of period_is_grid, at most 100 years. */
 bool spec_slice_parse(const char *text, struct period *slice) MUST_CHECK;

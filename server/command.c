@@ -18,6 +18,8 @@ const struct command commands[] = {
     {"steps", "RUN", "the steps of a run with attempts and rows", command_steps},
     {"logs", "RUN [-f]", "the log of a run; -f follows it to its end", command_logs},
     {"rejects", "RUN|PIPELINE [options]", "rows that a run or a pipeline refused, with the reason", command_rejects},
+    {"coverage", "PIPELINE TABLE [options]", "what of a table is loaded, missing, failed, running or stale",
+	command_coverage},
     {"cancel", "RUN", "end a run and wait until it is known to be gone", command_cancel},
     {"retry", "RUN [--spec current]", "go on with a run's unfinished steps", command_retry},
     {"pipelines", "", "pipelines and their active versions", command_pipelines},

@@ -14,6 +14,7 @@ COMMAND(runs);
 COMMAND(steps);
 COMMAND(logs);
 COMMAND(rejects);
+COMMAND(coverage);
 COMMAND(cancel);
 COMMAND(retry);
 COMMAND(pipelines);

@@ -122,6 +122,25 @@ struct step_span {
 bool step_failed_slices(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table,
     struct step_span **spans, size_t *count) MUST_CHECK;
 
+/* A step that loads a table now, or failed to. Whether a newer load is there since, the ledger knows. */
+struct step_mark {
+	const char *id, *run_id;
+	const char *table; /* step_marks_of_tables alone */
+	bool running;
+	struct step_span span; /* step_marks alone */
+	int64_t load_number;   /* of its last attempt; 0: none was made */
+	int64_t started_us;
+	json_t *error; /* error object of the contract, or null */
+};
+
+/* Those of a table that touch an interval: running ones, then failed ones, newest first, at most 10,000. */
+bool step_marks(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table, const struct step_span *span,
+    struct step_mark **marks, size_t *count) MUST_CHECK;
+
+/* Of each table of a pipeline the running ones, and the last one that failed. */
+bool step_marks_of_tables(struct ctx *ctx, struct pg *db, const char *pipeline, struct step_mark **marks,
+    size_t *count) MUST_CHECK;
+
 /* A page of a run's steps in order of wave, ordinal, id; each an object of the contract. */
 struct step_filter {
 	const char *run_id;

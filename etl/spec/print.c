@@ -93,8 +93,8 @@ put_fact(struct ctx *ctx, json_t *object, const struct spec_table *table)
 	json_put_string(ctx, object, "changed_by", table->changed_by);
 }
 
-static json_t *
-table_to_json(struct ctx *ctx, const struct spec_table *table)
+json_t *
+spec_table_to_json(struct ctx *ctx, const struct spec_table *table)
 {
 	json_t *object = json_new_object(ctx), *columns = json_new_array(ctx), *lookups = json_new_array(ctx);
 	json_t *source = json_new_object(ctx);
@@ -145,8 +145,8 @@ param_to_json(struct ctx *ctx, const struct spec_param *param)
 	return object;
 }
 
-static json_t *
-source_to_json(struct ctx *ctx, const struct spec_source *source)
+json_t *
+spec_source_to_json(struct ctx *ctx, const struct spec_source *source)
 {
 	json_t *object = json_new_object(ctx);
 
@@ -256,9 +256,9 @@ spec_to_json(struct ctx *ctx, const struct spec *spec)
 	for (size_t i = 0; i < spec->param_count; i++)
 		json_add(params, param_to_json(ctx, &spec->params[i]));
 	for (size_t i = 0; i < spec->source_count; i++)
-		json_add(sources, source_to_json(ctx, &spec->sources[i]));
+		json_add(sources, spec_source_to_json(ctx, &spec->sources[i]));
 	for (size_t i = 0; i < spec->table_count; i++)
-		json_add(tables, table_to_json(ctx, &spec->tables[i]));
+		json_add(tables, spec_table_to_json(ctx, &spec->tables[i]));
 	json_put_string(ctx, object, "pipeline", spec->pipeline);
 	json_put_string(ctx, object, "version", spec->hash);
 	json_put_string(ctx, object, "comment", spec->comment);

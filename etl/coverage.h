@@ -1,0 +1,29 @@
+/*
+ * coverage: what of a table is loaded, missing, failed, running or stale: the answer of GET …/coverage.
+ *
+ * Computed whenever it is asked: loads from the warehouse's ledger, running and failed steps from the control database. At each
+ * point of time the committed load with the highest load_id counts. Steps and loads are compared by load_id, never by clocks.
+ */
+#ifndef ETL_COVERAGE_H
+#define ETL_COVERAGE_H
+
+#include "etl/spec.h"
+#include "sql/pg.h"
+
+struct coverage_question {
+	const struct spec *spec; /* the active version: what a load is compared with */
+	const struct spec_table *table;
+	int64_t from_us, to_us; /* 0: from the first slice, to the end of the last one that should be there */
+	int64_t epoch;          /* of this control database's load ids */
+};
+
+/* {pipeline, table, from, to, items, spans}: an item for each load, failure or gap that counts somewhere; spans: the same, neighbours of
+ * one state joined. A table without time is one item from null to null. FAIL_INVALID_REQUEST: more than 20,000 items. */
+bool coverage_answer(struct ctx *ctx, const struct coverage_question *question, struct pg *warehouse,
+    struct pg *control, json_t **answer) MUST_CHECK;
+
+/* A text for each state, also for those who only look at one load. declaration NULL: the load is older than fingerprints. */
+bool coverage_is_stale(const struct spec *spec, const char *fingerprint, const char *spec_hash,
+    const char *declaration);
+
+#endif
