@@ -5,7 +5,6 @@
 
 #include "base/bug.h"
 #include "base/fail.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "sql/pipeline_store.h"
 
@@ -139,95 +138,5 @@ catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char
 		return fail(ctx, FAIL_SPEC_INVALID, "the stored files of %s are not those of %s", pipeline, found_hash);
 	}
 	*spec = keep(catalog, entry);
-	return true;
-}
-
-/* A folder that was read and is right. */
-struct folder {
-	const char *path;
-	const struct spec *spec;
-	struct folder *next;
-};
-
-static bool
-read_folder(struct ctx *ctx, const char *path, struct folder **folders)
-{
-	CTX_SCOPE(tmp, ctx);
-	struct folder *folder = ctx_alloc(ctx, sizeof(*folder));
-	struct spec_files files;
-	struct spec_error *errors = NULL;
-	struct spec *spec;
-	size_t count = 0;
-
-	if (!spec_read_folder(ctx, path, &files))
-		return false;
-	if (!spec_parse(ctx, &files, &spec, &errors)) {
-		for (const struct spec_error *error = errors; error != NULL; error = error->next)
-			count++;
-		if (errors == NULL)
-			return false;
-		fail_clear(ctx);
-		return fail(ctx, FAIL_SPEC_INVALID, "%s/%s:%d:%d: %s%s", path, errors->place.file, errors->place.line,
-		    errors->place.column, errors->message,
-		    count > 1 ? ctx_printf(tmp, " (and %zu more: loadstar check %s)", count - 1, path) : "");
-	}
-	for (const struct folder *other = *folders; other != NULL; other = other->next)
-		if (strcmp(other->spec->pipeline, spec->pipeline) == 0)
-			return fail(ctx, FAIL_SPEC_INVALID, "%s and %s both declare the pipeline %s", other->path, path,
-			    spec->pipeline);
-	*folder = (struct folder){.path = path, .spec = spec, .next = *folders};
-	*folders = folder;
-	return true;
-}
-
-static bool
-is_pipeline(struct ctx *ctx, const char *path)
-{
-	return file_is_folder(path) && file_exists(ctx_printf(ctx, "%s/pipeline.yaml", path));
-}
-
-/* path itself, or what is below it. */
-static bool
-read_folders(struct ctx *ctx, const char *path, struct folder **folders)
-{
-	char **names;
-	size_t count;
-
-	*folders = NULL;
-	if (is_pipeline(ctx, path))
-		return read_folder(ctx, path, folders);
-	if (!file_list(ctx, path, &names, &count))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		char *below = ctx_printf(ctx, "%s/%s", path, names[i]);
-
-		if (is_pipeline(ctx, below) && !read_folder(ctx, below, folders))
-			return false;
-	}
-	return true;
-}
-
-bool
-catalog_apply_folder(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *path, size_t *applied)
-{
-	struct folder *folders;
-	const struct spec *spec;
-	bool changed;
-
-	*applied = 0;
-	if (!read_folders(ctx, path, &folders))
-		return false;
-	for (const struct folder *folder = folders; folder != NULL; folder = folder->next, (*applied)++) {
-		const struct spec *read = folder->spec;
-
-		struct pipeline_version version = {.pipeline = read->pipeline,
-		    .hash = read->hash,
-		    .files = spec_files_to_json(ctx, &read->files),
-		    .notify = spec_notify_to_json(ctx, read)};
-
-		if (!pipeline_apply(ctx, db, &version, &changed) ||
-		    !catalog_find(ctx, catalog, db, read->pipeline, read->hash, &spec))
-			return false;
-	}
 	return true;
 }

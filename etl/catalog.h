@@ -14,9 +14,4 @@ void catalog_free(struct catalog *catalog);
 bool catalog_find(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *pipeline, const char *hash,
     const struct spec **spec) MUST_CHECK;
 
-/* Applies path when it is a pipeline's folder, else every one below it: parse and check them all, then store and activate. One with
- * errors: FAIL_SPEC_INVALID, and none is applied. */
-bool catalog_apply_folder(struct ctx *ctx, struct catalog *catalog, struct pg *db, const char *path,
-    size_t *applied) MUST_CHECK;
-
 #endif

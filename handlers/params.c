@@ -99,6 +99,40 @@ param_one(struct ctx *ctx, const struct request *request, const char *name, bool
 	return s;
 }
 
+static bool
+is_word(const char *words, const char *s)
+{
+	size_t want = strlen(s);
+
+	for (; *words != '\0'; words += strspn(words, " ")) {
+		size_t length = strcspn(words, " ");
+
+		if (length == want && strncmp(words, s, length) == 0)
+			return true;
+		words += length;
+	}
+	return false;
+}
+
+bool
+param_body(struct ctx *ctx, const struct request *request, const char *known, json_t **body)
+{
+	const char *name;
+	json_t *value;
+
+	*body = NULL;
+	if (request->body_length == 0)
+		return true;
+	if (!request_json(ctx, request, body))
+		return false;
+	if (!json_is_object(*body))
+		return fail_field(ctx, "", "must be an object");
+	json_object_foreach(*body, name, value)
+		if (!is_word(known, name))
+			(void)fail_field(ctx, json_pointer(ctx, "", name), "is not a known field");
+	return !ctx_failed(ctx);
+}
+
 char *
 cursor_make(struct ctx *ctx, const int64_t *numbers, size_t count, const char *id)
 {

@@ -1,4 +1,4 @@
-/* params: values of the query string. A wrong one is a wrong field with the pointer "?name", so that all of them are found;
+/* params: values of the query string, and bodies that are options. A wrong one is a wrong field with the pointer "?name", so that all of them are found;
  * look at ctx_failed() after the last. */
 #ifndef HANDLERS_PARAMS_H
 #define HANDLERS_PARAMS_H
@@ -22,6 +22,9 @@ const char *const *param_list(struct ctx *ctx, const struct request *request, co
 /* One value of the kind is_known says; NULL when absent. */
 const char *param_one(struct ctx *ctx, const struct request *request, const char *name,
     bool (*is_known)(const char *value));
+
+/* The body of a command: none (*body is NULL), or an object whose members are among the known ones, separated by spaces. */
+bool param_body(struct ctx *ctx, const struct request *request, const char *known, json_t **body) MUST_CHECK;
 
 /* Cursors: numbers and an id (NULL: none), opaque to clients. cursor_read is false when the request has none or a wrong one. */
 char *cursor_make(struct ctx *ctx, const int64_t *numbers, size_t count, const char *id);

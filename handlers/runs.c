@@ -30,39 +30,6 @@ reply_changed_run(struct ctx *ctx, struct app *app, struct pg *db, const struct 
 	return board_load(ctx, app->board, db, run->id, &page, &found) && reply_run(ctx, reply, 202, run);
 }
 
-/* The bodies of cancel, pause, resume: none, or an object without members. */
-static bool
-take_options(struct ctx *ctx, const struct request *request, json_t **options)
-{
-	*options = NULL;
-	if (request->body_length == 0)
-		return true;
-	if (!request_json(ctx, request, options))
-		return false;
-	return json_is_object(*options) || fail_field(ctx, "", "must be an object");
-}
-
-static bool
-refuse_members(struct ctx *ctx, json_t *options, const char *known)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(options, name, value) {
-		if (!text_equal(name, known))
-			(void)fail_field(ctx, json_pointer(ctx, "", name), "is not a known field");
-	}
-	return !ctx_failed(ctx);
-}
-
-static bool
-take_no_options(struct ctx *ctx, const struct request *request)
-{
-	json_t *options;
-
-	return take_options(ctx, request, &options) && refuse_members(ctx, options, NULL);
-}
-
 /* POST /v1/runs: accept a run. The same Idempotency-Key gives the same run. */
 static bool
 accept_run(struct ctx *ctx, const struct request *request, struct pg *db, const struct run_request *want,
@@ -245,9 +212,10 @@ runs_cancel(struct ctx *ctx, struct app *app, const struct request *request, str
 {
 	const char *id;
 	struct run run;
+	json_t *options;
 	struct pg *db;
 
-	if (!take_no_options(ctx, request) || !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
+	if (!param_body(ctx, request, "", &options) || !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
 	    !pool_take(ctx, app->control, &db) || !run_cancel(ctx, db, id, request->who->subject, &run))
 		return false;
 	return reply_changed_run(ctx, app, db, &run, reply);
@@ -261,7 +229,7 @@ read_spec_choice(struct ctx *ctx, const struct request *request, bool *current)
 	const char *spec;
 
 	*current = false;
-	if (!take_options(ctx, request, &options) || !refuse_members(ctx, options, "spec"))
+	if (!param_body(ctx, request, "spec", &options))
 		return false;
 	if (json_object_get(options, "spec") == NULL)
 		return true;
@@ -298,9 +266,10 @@ set_paused(struct ctx *ctx, struct app *app, const struct request *request, bool
 {
 	const char *id;
 	struct run run;
+	json_t *options;
 	struct pg *db;
 
-	if (!take_no_options(ctx, request) || !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
+	if (!param_body(ctx, request, "", &options) || !access_run(ctx, app, request, SCOPE_RUNS_WRITE, &id) ||
 	    !pool_take(ctx, app->control, &db) || !run_pause(ctx, db, id, pause, &run))
 		return false;
 	return reply_changed_run(ctx, app, db, &run, reply);

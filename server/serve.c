@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "base/version.h"
+#include "etl/apply.h"
 #include "etl/engine.h"
 #include "handlers/app.h"
 #include "handlers/auth.h"
@@ -117,7 +118,7 @@ start_embedded(struct ctx *ctx, struct service *service)
 }
 
 static bool
-prepare_control(struct ctx *ctx, struct service *service)
+prepare_control(struct ctx *ctx, struct service *service, bool check)
 {
 	CTX_SCOPE(tmp, ctx);
 	struct app *app = &service->app;
@@ -129,7 +130,13 @@ prepare_control(struct ctx *ctx, struct service *service)
 
 	if (!pg_open(tmp, &service->config->database_url, &options, &db) || !migrate_run(tmp, db, &applied) ||
 	    !control_identity(tmp, db, &control_id, &app->epoch) ||
-	    !catalog_apply_folder(tmp, app->catalog, db, service->config->pipelines, &pipelines))
+	    !apply_folders(tmp,
+		&(struct apply){.config = service->config,
+		    .catalog = app->catalog,
+		    .db = db,
+		    .by = "start",
+		    .dry_run = check},
+		service->config->pipelines, &pipelines))
 		return false;
 	app->control_id = ctx_strdup(ctx, control_id);
 	log_line(ctx, LOG_INFO, "control database ready", "migrations_applied", text_from_i64(tmp, applied),
@@ -144,14 +151,14 @@ worker_count(const struct config *config)
 }
 
 static bool
-prepare_app(struct ctx *ctx, struct service *service)
+prepare_app(struct ctx *ctx, struct service *service, bool check)
 {
 	struct app *app = &service->app;
 
 	app->config = service->config;
 	app->catalog = catalog_new();
 	app->control = pool_new(&service->config->database_url, CONTROL_SESSIONS);
-	return auth_new(ctx, service->config, &app->auth) && prepare_control(ctx, service);
+	return auth_new(ctx, service->config, &app->auth) && prepare_control(ctx, service, check);
 }
 
 static bool
@@ -226,7 +233,7 @@ serve_run(struct ctx *ctx, struct config *config, bool check)
 	raise_file_limit(ctx);
 	metrics_set(METRIC_BUILD_INFO, METRIC_LABELS(loadstar_version()), 1);
 	ok = failpoint_load(ctx, config) && check_settings(ctx, config) && start_embedded(ctx, service) &&
-	     prepare_app(ctx, service) && (check || start_parts(ctx, service));
+	     prepare_app(ctx, service, check) && (check || start_parts(ctx, service));
 	if (ok && check) {
 		(void)printf("the service can start: settings, control database and pipelines are in order\n");
 	} else if (ok) {

@@ -41,10 +41,10 @@ schedules_apply(struct ctx *ctx, struct pg *db, const char *keys)
 	struct spec_file items[] = {{"extract/robots.sql", spec_robots_sql}, {"extract/uses.sql", spec_uses_sql},
 	    {"pipeline.yaml", ctx_printf(ctx, "%s%s", spec_good, keys)}};
 	struct spec_files files = {.items = items, .count = LENGTH_OF(items)};
-	struct pipeline_version version = {.files = spec_files_to_json(ctx, &files)};
+	struct pipeline_offer version = {.files = spec_files_to_json(ctx, &files), .by = "tester"};
 	struct spec_error *errors;
 	struct spec *spec;
-	bool changed;
+	bool changed, stored;
 
 	if (!spec_parse(ctx, &files, &spec, &errors))
 		log_failure(ctx, "the test's specification");
@@ -52,5 +52,6 @@ schedules_apply(struct ctx *ctx, struct pg *db, const char *keys)
 	version.pipeline = spec->pipeline;
 	version.hash = spec->hash;
 	version.notify = spec_notify_to_json(ctx, spec);
+	ASSERT(pipeline_known(ctx, db, version.pipeline, version.hash, &version.expected, &stored));
 	ASSERT(pipeline_apply(ctx, db, &version, &changed));
 }

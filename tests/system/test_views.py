@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import shutil
 
 import pytest
@@ -154,8 +155,10 @@ def test_views_change_break_and_heal(make_service, tmp_path):
     tmp_path.chmod(0o755)
     service = make_service(pipelines=folder)
 
+    edition = itertools.count()
+
     def load(text, status="succeeded", before="SELECT"):
-        views.write_text(text)
+        views.write_text(f"{text}\n-- {next(edition)}\n")  # a start applies what was never there before
         service.start()
         service.sql("warehouse", before)
         run = service.wait(service.submit("dimensions"))

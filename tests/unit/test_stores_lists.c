@@ -86,24 +86,42 @@ test_run_document_is_the_contracts(void **state)
 	    "\"table\":null,\"slice\":null,\"file\":null,\"line\":null,\"hint\":null}");
 }
 
+/* Offers version `hash` where `expected` is active; what happened. */
+static bool
+offer(const char *hash, const char *expected, bool only_new)
+{
+	struct pipeline_offer version = {
+	    .pipeline = "p",
+	    .hash = hash,
+	    .files = json_trusted(f.ctx, "{\"pipeline.yaml\":\"x\"}"),
+	    .by = "u",
+	    .expected = expected,
+	    .only_new = only_new,
+	};
+	bool changed;
+
+	assert_true(pipeline_apply(f.ctx, f.db, &version, &changed));
+	return changed;
+}
+
 static void
 test_pipelines_keep_their_versions(void **state)
 {
-	json_t *files = json_trusted(f.ctx, "{\"pipeline.yaml\":\"x\"}"), *read;
+	struct pipeline_version_row *versions;
 	struct pipeline_row *rows;
 	const char *hash;
-	bool changed, found;
+	json_t *read;
 	size_t count;
+	bool found;
 
 	(void)state;
-	assert_true(pipeline_apply(f.ctx, f.db, &(struct pipeline_version){"p", "sha256:1", files, NULL}, &changed));
-	assert_true(changed);
-	assert_true(pipeline_apply(f.ctx, f.db, &(struct pipeline_version){"p", "sha256:1", files, NULL}, &changed));
-	assert_false(changed);
-	assert_true(pipeline_apply(f.ctx, f.db, &(struct pipeline_version){"p", "sha256:2", files, NULL}, &changed));
-	assert_true(changed);
+	assert_true(offer("sha256:1", NULL, true));
+	assert_false(offer("sha256:1", "sha256:1", false));
+	assert_true(offer("sha256:2", "sha256:1", true));
+	assert_false(offer("sha256:1", "sha256:2", true)); /* known: a start leaves it */
 	assert_true(pipeline_find(f.ctx, f.db, "p", NULL, &hash, &read, &found));
-	assert_true(found && json_equal(files, read));
+	assert_true(found);
+	assert_string_equal(json_text(f.ctx, read), "{\"pipeline.yaml\":\"x\"}");
 	assert_string_equal(hash, "sha256:2");
 	assert_true(pipeline_find(f.ctx, f.db, "p", "sha256:1", &hash, &read, &found));
 	assert_true(found);
@@ -111,6 +129,37 @@ test_pipelines_keep_their_versions(void **state)
 	assert_false(found);
 	assert_true(pipeline_list(f.ctx, f.db, &rows, &count));
 	assert_int_equal(count, 1);
+	assert_true(offer("sha256:1", "sha256:2", false));
+	assert_true(pipeline_versions(f.ctx, f.db, "p", 0, 10, &versions, &count));
+	assert_int_equal(count, 2);
+	assert_string_equal(versions[0].hash, "sha256:2");
+	assert_false(versions[0].active);
+	assert_true(versions[1].active && versions[1].activated_us >= versions[0].activated_us);
+	assert_string_equal(versions[1].activated_by, "u");
+	assert_true(pipeline_versions(f.ctx, f.db, "p", versions[0].id, 10, &versions, &count));
+	assert_int_equal(count, 1);
+	expect("SELECT count(*) FROM control.pipeline_activation", "3");
+}
+
+/* Who judged a version against another than the one that is active now does not get it through. */
+static void
+test_pipeline_changed_meanwhile(void **state)
+{
+	struct pipeline_offer version = {.pipeline = "p", .hash = "sha256:9", .by = "u", .expected = "sha256:1"};
+	bool changed;
+
+	(void)state;
+	assert_true(offer("sha256:1", NULL, false));
+	assert_false(pipeline_apply(f.ctx, f.db, &version, &changed));
+	assert_int_equal(ctx_failure(f.ctx)->code, FAIL_NOT_FOUND);
+	fail_clear(f.ctx);
+	assert_true(offer("sha256:2", "sha256:1", false));
+	version.files = json_trusted(f.ctx, "{\"pipeline.yaml\":\"y\"}");
+	assert_false(pipeline_apply(f.ctx, f.db, &version, &changed));
+	assert_int_equal(ctx_failure(f.ctx)->code, FAIL_CONFLICT);
+	fail_clear(f.ctx);
+	expect("SELECT active_hash FROM control.pipeline", "sha256:2");
+	expect("SELECT count(*) FROM control.pipeline_version", "2");
 }
 
 int
@@ -121,6 +170,7 @@ main(void)
 	    STORES_TEST(test_steps_and_lines_are_listed),
 	    STORES_TEST(test_run_document_is_the_contracts),
 	    STORES_TEST(test_pipelines_keep_their_versions),
+	    STORES_TEST(test_pipeline_changed_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
--- $1 pipeline, $2 hash
--- No row: that version is active already.
-INSERT INTO control.pipeline AS p (name, active_hash) VALUES ($1, $2)
-ON CONFLICT (name) DO UPDATE SET active_hash = excluded.active_hash, applied_at = now()
-  WHERE p.active_hash <> excluded.active_hash
-RETURNING name
+-- $1 pipeline, $2 hash, $3 who
+WITH activated AS (
+  INSERT INTO control.pipeline (name, active_hash, activated_by) VALUES ($1, $2, $3)
+  ON CONFLICT (name) DO UPDATE SET active_hash = excluded.active_hash, activated_by = excluded.activated_by, applied_at = now()
+  RETURNING name, active_hash, activated_by)
+INSERT INTO control.pipeline_activation (pipeline, hash, activated_by) SELECT * FROM activated

@@ -1,0 +1,154 @@
+"""Versions of a pipeline: applied, refused, listed, activated again; and what a start makes of a folder."""
+
+import json
+import shutil
+
+import pytest
+
+from api import problem
+from service import ROOT
+
+
+def files(*changes, extra=None):
+    """medrobotics' files by path, its pipeline.yaml edited."""
+    folder = ROOT / "sql/pipelines/medrobotics"
+    texts = {str(path.relative_to(folder)): path.read_text() for path in [folder / "pipeline.yaml", *folder.rglob("*.sql")]
+             if "sample" not in path.parts}
+    for old, new in zip(changes[::2], changes[1::2]):
+        assert old in texts["pipeline.yaml"], old
+        texts["pipeline.yaml"] = texts["pipeline.yaml"].replace(old, new)
+    return {**texts, **(extra or {})}
+
+
+def folder(path, *changes):
+    path = path / "pipelines"
+    for name, text in files(*changes).items():
+        (path / "medrobotics" / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / "medrobotics" / name).write_text(text)
+    return path
+
+
+def apply(service, *changes, dry_run=False, **options):
+    return service.post("/v1/pipelines" + ("?dry_run=1" if dry_run else ""), {"files": files(*changes)}, **options)
+
+
+def active(service):
+    return service.get("/v1/pipelines/medrobotics").json()["version"]
+
+
+def versions(service):
+    return service.get("/v1/pipelines/medrobotics/versions").json()["items"]
+
+
+LAG = ("lag: 0s", "lag: 11m")
+
+
+@pytest.fixture(scope="module")
+def service(served):
+    """The service of the API's tests, back at its first version afterwards."""
+    first = active(served)
+    yield served
+    assert served.post(f"/v1/pipelines/medrobotics/versions/{first}/activate").status_code == 200
+
+
+def test_dry_run_stores_nothing(service):
+    before = versions(service)
+    answer = apply(service, *LAG, dry_run=True)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["name"], told["before"], told["changed"], told["allowed"]) == ("medrobotics", active(service), True, True)
+    assert [(c["path"], c["before"], c["after"]) for c in told["changes"]] == [("/tables/fact_procedures/lag_seconds", 0, 660)]
+    assert versions(service) == before
+
+
+def test_apply_list_and_go_back(service):
+    first = active(service)
+    applied = apply(service, *LAG).json()
+    assert applied["changed"] and active(service) == applied["version"] != first
+    assert not apply(service, *LAG).json()["changed"]
+    newest, older = versions(service)[:2]
+    assert (newest["version"], newest["active"], newest["applied_by"]) == (applied["version"], True, "tester")
+    assert (older["version"], older["active"], older["applied_by"]) == (first, False, "start")
+    back = service.post(older["links"]["activate"])
+    assert back.status_code == 200 and back.json()["before"] == applied["version"]
+    assert active(service) == first and versions(service)[1]["activated_by"] == "tester"
+    page = service.get("/v1/pipelines/medrobotics/versions?limit=1").json()
+    rest = service.get("/v1/pipelines/medrobotics/versions", params={"limit": 1, "cursor": page["next_cursor"]}).json()
+    assert [page["items"][0]["version"], rest["items"][0]["version"]] == [newest["version"], first]
+
+
+def test_every_finding_is_told_with_its_place(service):
+    answer = apply(service, "grain: [procedure_id]", "grane: [procedure_id]", "scd: 2", "scd: 7")
+    body = problem(answer, 422, "spec_invalid", {"/files/pipeline.yaml"})
+    assert len(body["errors"]) > 2 and all(e["detail"].startswith("pipeline.yaml:") for e in body["errors"])
+
+
+@pytest.mark.parametrize("old, new, pointer", [
+    ("grain: [procedure_id]", "grain: [procedure_id, start_time]", "/tables/fact_procedures/grain"),
+    ("duration_minutes: integer", "duration_minutes: smallint", "/tables/fact_procedures/columns/duration_minutes/type"),
+    ("schema: public", "schema: elsewhere", "/schema")])
+def test_what_would_lose_data_is_refused(service, old, new, pointer):
+    version = active(service)
+    told = apply(service, old, new, dry_run=True).json()
+    assert told["allowed"] is False and [c["path"] for c in told["changes"] if not c["allowed"]] == [pointer]
+    problem(apply(service, old, new), 409, "spec_refused", {pointer})
+    assert active(service) == version
+
+
+@pytest.mark.parametrize("body, pointers", [
+    ({}, {"/files"}), ({"files": []}, {"/files"}), ({"files": {}, "x": 1}, {"/x"}),
+    ({"files": {"a.txt": "", "b.sql": 1}}, {"/files/a.txt", "/files/b.sql"})])
+def test_wrong_bodies(service, body, pointers):
+    problem(service.post("/v1/pipelines", body), 422, "invalid_request", pointers)
+
+
+def test_who_may(service):
+    unknown = "sha256:" + "0" * 64
+    assert apply(service, dry_run=True, scope="runs:write").status_code == 403
+    assert apply(service, dry_run=True, scope="pipelines:write:another").status_code == 403
+    assert apply(service, dry_run=True, scope="pipelines:write:medrobotics").status_code == 200
+    problem(service.post(f"/v1/pipelines/medrobotics/versions/{unknown}/activate"), 404, "not_found")
+    problem(service.post(f"/v1/pipelines/another/versions/{unknown}/activate"), 404, "not_found")
+    problem(service.post("/v1/pipelines/medrobotics/versions/x/activate"), 404, "not_found")
+    problem(service.get("/v1/pipelines/another/versions"), 404, "not_found")
+
+
+def test_commands(service, tmp_path):
+    first = active(service)
+    told = service.cli("apply", str(folder(tmp_path, "lag: 0s", "lag: 12m") / "medrobotics"), "--dry-run").stdout
+    assert "would be activated" in told and "~ /tables/fact_procedures/lag_seconds 0 -> 720" in told
+    applied = json.loads(service.cli("apply", str(tmp_path / "pipelines/medrobotics"), "--json").stdout)
+    assert active(service) == applied["version"]
+    lines = service.cli("versions", "medrobotics", "--limit", "2").stdout.splitlines()
+    assert lines[1].split()[:2] == [applied["version"], "yes"] and len(lines) == 3
+    assert "is active now" in service.cli("activate", "medrobotics", first).stdout
+    refused = service.cli("apply", str(folder(tmp_path, "grain: [procedure_id]", "grain: [procedure_id, start_time]") / "medrobotics"),
+                          check=False)
+    assert refused.returncode == 1 and "/tables/fact_procedures/grain" in refused.stderr
+
+
+def test_start_applies_what_is_new_and_nothing_else(service, make_replica, tmp_path):
+    """Two services on one control database: a new folder wins once; no restart flips anything back."""
+    first = active(service)
+    new = str(folder(tmp_path, "lag: 0s", "lag: 13m"))
+    replica = make_replica(LOADSTAR_PIPELINES=new).start()
+    second = active(service)
+    assert second != first and active(replica) == second
+    old = make_replica().start()  # the folder `service` was started with
+    assert active(old) == active(service) == active(replica) == second
+    assert "the folder's version is not the active one" in old.log_tail(30)
+    assert service.post(f"/v1/pipelines/medrobotics/versions/{first}/activate").status_code == 200
+    replica.stop()
+    replica.start()  # a person went back since: the new folder is not new any more
+    assert active(replica) == active(service) == first
+
+
+def test_start_goes_on_without_a_folder_that_is_refused(service, make_replica, tmp_path):
+    first = active(service)
+    bad = str(folder(tmp_path, "grain: [procedure_id]", "grain: [procedure_id, start_time]"))
+    replica = make_replica(LOADSTAR_PIPELINES=bad).start()
+    assert active(replica) == first
+    assert "not applied" in replica.log_tail(30) and "spec_refused" in replica.log_tail(30)
+    check = replica.cli("serve", "--check", check=False)
+    assert check.returncode == 1 and "/tables/fact_procedures/grain" in check.stderr
+    shutil.rmtree(bad)
