@@ -61,7 +61,7 @@ judge(struct ctx *ctx, const struct apply *apply, const struct spec *spec, struc
 		return false;
 	applied->changed = !text_equal(applied->before, spec->hash);
 	difference_find(ctx, before, spec, &applied->difference);
-	if (!applied->difference.loses)
+	if (before == NULL || !applied->difference.loses)
 		return true;
 	if (!find_tables(ctx, apply, before, &tables, &count))
 		return false;
@@ -112,8 +112,7 @@ activate(struct ctx *ctx, const struct apply *apply, const struct spec *spec, st
 bool
 apply_spec(struct ctx *ctx, const struct apply *apply, const struct spec *spec, struct applied *applied)
 {
-	return judge(ctx, apply, spec, applied) &&
-	       activate(ctx, apply, spec, applied, false);
+	return judge(ctx, apply, spec, applied) && activate(ctx, apply, spec, applied, false);
 }
 
 bool
