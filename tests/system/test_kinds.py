@@ -190,6 +190,8 @@ def test_first_load_and_its_repeat(shop):
     inferred = sum(step["effects"]["members_inferred"] for step in shop.steps(run["id"], table="fact_order"))
     assert inferred == warehouse(shop, "SELECT (SELECT count(*) FROM dim_kind WHERE is_inferred)"
                                        " + (SELECT count(*) FROM dim_customer WHERE is_inferred)")[0][0] > 0
+    plan = shop.cli("plan", "shop", "full").stdout
+    assert all(text in plan for text in ("generate_series", "infer members of dim_customer", "re-point fact_payment.order_key"))
     before = rows_as_they_are(shop)
     run = load(shop)
     assert rows_as_they_are(shop) == before

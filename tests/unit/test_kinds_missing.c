@@ -251,6 +251,52 @@ test_quarantine(void **state)
 	assert_string_equal(loads_ask(loads, "SELECT id FROM fact_ask"), "2");
 }
 
+/* Whatever came first, and whenever a fact infers in between: the versions are those of the observations alone. */
+static void
+test_any_order(void **state)
+{
+	enum { ROUNDS = 6, DAYS = 6 };
+	static const char versions[] =
+	    "SELECT id, name, note, since, effective_from, effective_to, is_current, row_hash FROM dim_past "
+	    "WHERE past_key > 0 AND NOT is_inferred ORDER BY id, effective_from";
+	struct loads *loads = *state;
+
+	loads_source(loads,
+	    "INSERT INTO fact_guess SELECT d * 10 + k, 1, 1, 1, k, timestamptz '2024-01-01 12:00Z' + d * interval '1 day'"
+	    " FROM generate_series(1, 4) k, generate_series(0, 5) d; SELECT setseed(0.3)");
+	for (int round = 0; round < ROUNDS; round++) {
+		const char *expected;
+
+		loads_source(loads,
+		    "DROP TABLE IF EXISTS every; CREATE TABLE every AS SELECT k AS id, 'n' || (random() * 2)::int AS name, 'x' AS note,"
+		    " timestamptz '2024-01-01' + d * interval '1 day' AS since, random() AS place, NULL::int AS batch"
+		    " FROM generate_series(1, 3) k, generate_series(0, 5) d WHERE random() < 0.7;"
+		    "UPDATE every SET batch = (place * 5)::int;"
+		    "TRUNCATE dim_past; INSERT INTO dim_past SELECT id, name, note, since FROM every");
+		loads_do(loads, "TRUNCATE loadstar.dim_past_log, loadstar.dim_past_retired, loadstar.slice_ledger;"
+				"DELETE FROM dim_past WHERE past_key > 0; DELETE FROM fact_guess");
+		(void)loads_load(loads, "dim_past", -1);
+		expected = loads_ask(loads, versions);
+		loads_do(loads, "TRUNCATE loadstar.dim_past_log, loadstar.dim_past_retired, loadstar.slice_ledger;"
+				"DELETE FROM dim_past WHERE past_key > 0");
+		for (int batch = 0; batch <= 5; batch++) {
+			(void)loads_load(loads, "fact_guess", (batch + round) % DAYS);
+			loads_source(loads,
+			    ctx_printf(loads->ctx,
+				"TRUNCATE dim_past; INSERT INTO dim_past SELECT id, name, note, since FROM every WHERE batch = %d",
+				batch));
+			(void)loads_load(loads, "dim_past", -1);
+			assert_string_equal(
+			    loads_ask(loads, "SELECT count(*) FROM fact_guess f LEFT JOIN dim_past d USING (past_key) "
+					     "WHERE d.id IS DISTINCT FROM f.past_id"),
+			    "0");
+		}
+		assert_string_equal(loads_ask(loads, versions), expected);
+		assert_string_equal(loads_ask(loads, "SELECT count(*) FROM dim_past WHERE is_inferred AND id = 4"),
+		    "1");
+	}
+}
+
 /* A load in a thread of its own. */
 struct attempt {
 	struct slice_job job;
@@ -311,6 +357,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_others_follow, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_repoint, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_quarantine, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_any_order, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_at_once, setup, teardown),
 	};
 
