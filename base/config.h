@@ -32,6 +32,8 @@ struct config {
 	int64_t spool_bytes;
 	const char *auth;
 	struct secret jwt_secret;
+	const char *jwt_public_key;
+	const char *jwks_url;
 	const char *jwt_issuer;
 	const char *jwt_audience;
 	bool metrics_auth;

@@ -43,8 +43,14 @@ crypto_sha256_text(struct ctx *ctx, const char *s)
 {
 	unsigned char hash[CRYPTO_SHA256_BYTES];
 
-	ASSERT(EVP_Digest(s, strlen(s), hash, NULL, EVP_sha256(), NULL) == 1);
+	crypto_sha256(s, strlen(s), hash);
 	return text_hex(ctx, hash, sizeof(hash));
+}
+
+void
+crypto_sha256(const void *bytes, size_t length, unsigned char hash[CRYPTO_SHA256_BYTES])
+{
+	ASSERT(EVP_Digest(bytes, length, hash, NULL, EVP_sha256(), NULL) == 1);
 }
 
 bool

@@ -20,6 +20,9 @@ char *crypto_sha256_pieces(struct ctx *ctx, const struct crypto_piece *pieces, s
 /* SHA-256 of one text, lower-case hex. */
 char *crypto_sha256_text(struct ctx *ctx, const char *s);
 
+/* SHA-256 as it is. */
+void crypto_sha256(const void *bytes, size_t length, unsigned char hash[CRYPTO_SHA256_BYTES]);
+
 /* Compares in constant time. */
 bool crypto_equal(const void *a, const void *b, size_t length);
 

@@ -21,6 +21,7 @@ struct exchange {
 	const struct http_call *call;
 	struct http_answer *answer;
 	struct text body;
+	size_t limit_bytes;
 	bool stopped; /* by on_piece */
 };
 
@@ -61,7 +62,7 @@ on_body(char *bytes, size_t size, size_t count, void *arg)
 		exchange->stopped = !exchange->call->on_piece(exchange->call->arg, bytes, length);
 		return exchange->stopped ? 0 : length;
 	}
-	if (exchange->body.length + length > BODY_LIMIT_BYTES)
+	if (length > exchange->limit_bytes - exchange->body.length)
 		return 0;
 	text_add_bytes(&exchange->body, bytes, length);
 	return length;
@@ -104,6 +105,18 @@ on_header(char *line, size_t size, size_t count, void *arg)
 		 !text_to_i64(value, &answer->retry_after_s))
 		answer->retry_after_s = 0;
 	return length;
+}
+
+static int
+on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+{
+	const struct exchange *exchange = arg;
+
+	(void)total;
+	(void)now;
+	(void)up_total;
+	(void)up_now;
+	return ctx_cancelled(exchange->ctx) != CANCEL_NONE;
 }
 
 static void
@@ -149,6 +162,9 @@ set_options(CURL *curl, struct exchange *exchange)
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange);
+	(void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	(void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	(void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
 	if (call->on_piece != NULL) { /* silence, not length, ends a stream */
 		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)(timeout_ms / 1000));
@@ -170,6 +186,7 @@ http_client_call(struct ctx *ctx, struct http_client *client, const struct http_
 
 	*answer = (struct http_answer){0};
 	text_init(&exchange.body, ctx);
+	exchange.limit_bytes = call->limit_bytes > 0 ? call->limit_bytes : BODY_LIMIT_BYTES;
 	curl_easy_reset(client->curl);
 	exchange.ctx = tmp; /* the header list dies with this call … */
 	set_options(client->curl, &exchange);

@@ -1,6 +1,6 @@
 /*
  * http_client: requests to other HTTP servers, by libcurl. One client belongs to one thread and reuses its connection.
- * https or http as the URL says; no redirects; SIGPIPE and signals are left alone.
+ * A ctx that is cancelled ends its call within a second or so. https or http as the URL says; no redirects; SIGPIPE and signals are left alone.
  */
 #ifndef BASE_HTTP_CLIENT_H
 #define BASE_HTTP_CLIENT_H
@@ -21,6 +21,7 @@ struct http_call {
 	const struct secret *bearer; /* NULL: none */
 	const char *body;            /* NULL: none; sent as application/json */
 	const char *accept;          /* NULL: application/json */
+	size_t limit_bytes;          /* of a collected body; 0: 64 MiB */
 	const char *const *headers;  /* more "Name: value", NULL terminated; may be NULL */
 	int64_t timeout_ms;          /* of the whole call; 0: 30 s. Streams: of silence */
 	/* a stream: called with each piece of the body as it comes; false ends it. NULL: the body is collected */
@@ -29,7 +30,7 @@ struct http_call {
 };
 struct http_answer {
 	int status;
-	const char *body; /* NUL terminated; at most 64 MiB */
+	const char *body; /* NUL terminated; at most limit_bytes */
 	size_t length;
 	const char *etag, *location, *content_type;
 	int64_t retry_after_s;

@@ -29,19 +29,18 @@ bool
 client_open(struct ctx *ctx, const struct config *config, bool json, struct client *client)
 {
 	char *url = ctx_strdup(ctx, config->url);
-	struct secret secret = config->jwt_secret;
-	struct home home;
+	struct secret secret;
 	char *token;
-	bool created;
 
 	while (text_ends_with(url, "/"))
 		url[strlen(url) - 1] = '\0';
 	*client = (struct client){.http = http_client_new(ctx), .url = url, .token = config->token, .json = json};
 	if (secret_is_set(&client->token) || !url_is_loopback(url))
 		return true;
-	if (!secret_is_set(&secret) &&
-	    (!home_open(ctx, config, &home) || !home_secret(ctx, &home, "jwt_secret", &secret, &created)))
+	if (!home_signing_secret(ctx, config, &secret))
 		return false;
+	if (!secret_is_set(&secret)) /* the service will say that a token is needed */
+		return true;
 	if (!auth_issue(ctx, &secret, "cli", NULL, TOKEN_S, config->jwt_issuer, config->jwt_audience, &token))
 		return false;
 	client->token = secret_make(ctx, token);

@@ -47,11 +47,9 @@ command_token(struct ctx *ctx, struct config *config, int argc, char **argv)
 	const char *subject = "admin", *scope = NULL, *ttl = "1h";
 	const struct option options[] = {{"sub", OPTION_TEXT, &subject}, {"scope", OPTION_TEXT, &scope},
 	    {"ttl", OPTION_TEXT, &ttl}, {0}};
-	struct secret secret = config->jwt_secret;
+	struct secret secret;
 	int64_t ttl_ms;
-	struct home home;
 	char *token;
-	bool created;
 
 	if (!options_parse(ctx, "token", options, &argc, argv, 0, 0))
 		return command_fail(ctx);
@@ -59,8 +57,7 @@ command_token(struct ctx *ctx, struct config *config, int argc, char **argv)
 		(void)fail(ctx, FAIL_USAGE, "--ttl is %s, but must be a duration such as 15m, 1h or 30d", ttl);
 		return command_fail(ctx);
 	}
-	if (!secret_is_set(&secret) &&
-	    (!home_open(ctx, config, &home) || !home_secret(ctx, &home, "jwt_secret", &secret, &created)))
+	if (!home_signing_secret(ctx, config, &secret))
 		return command_fail(ctx);
 	if (!auth_issue(ctx, &secret, subject, scope, ttl_ms / 1000, config->jwt_issuer, config->jwt_audience, &token))
 		return command_fail(ctx);

@@ -167,6 +167,23 @@ home_secret(struct ctx *ctx, const struct home *home, const char *name, struct s
 }
 
 bool
+home_signs(const struct config *config)
+{
+	return !secret_is_set(&config->jwt_secret) && config->jwt_public_key == NULL && config->jwks_url == NULL;
+}
+
+bool
+home_signing_secret(struct ctx *ctx, const struct config *config, struct secret *secret)
+{
+	struct home home;
+	bool created;
+
+	*secret = config->jwt_secret;
+	return !home_signs(config) ||
+	       (home_open(ctx, config, &home) && home_secret(ctx, &home, "jwt_secret", secret, &created));
+}
+
+bool
 home_lock(struct ctx *ctx, const struct home *home)
 {
 	char other[32] = "";

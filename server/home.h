@@ -31,6 +31,12 @@ bool home_open(struct ctx *ctx, const struct config *config, struct home *home) 
 bool home_secret(struct ctx *ctx, const struct home *home, const char *name, struct secret *secret,
     bool *created) MUST_CHECK;
 
+/* True when the settings name nothing that verifies tokens: the home then has a secret of its own for that, jwt_secret. */
+bool home_signs(const struct config *config);
+
+/* What this machine signs tokens with: LOADSTAR_JWT_SECRET, else the home's; not set when others sign. */
+bool home_signing_secret(struct ctx *ctx, const struct config *config, struct secret *secret) MUST_CHECK;
+
 /* Takes the lock of the one service that may use this home, for the life of the process. FAIL_CONFLICT names the other's pid. */
 bool home_lock(struct ctx *ctx, const struct home *home) MUST_CHECK;
 

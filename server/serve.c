@@ -111,7 +111,7 @@ start_embedded(struct ctx *ctx, struct service *service)
 	if (!embedded_start(ctx, &service->home, &service->embedded) ||
 	    !embedded_databases(ctx, &service->home, config))
 		return false;
-	if (text_equal(config->auth, "jwt") && !secret_is_set(&config->jwt_secret) &&
+	if (text_equal(config->auth, "jwt") && home_signs(config) &&
 	    !home_secret(ctx, &service->home, "jwt_secret", &config->jwt_secret, &created))
 		return false;
 	return true;

@@ -8,30 +8,15 @@
 #include <cmocka.h>
 #undef fail /* ours: base/fail.h */
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include "base/bug.h"
-#include "base/clock.h"
-#include "base/crypto.h"
 #include "base/fail.h"
 #include "base/text.h"
 #include "handlers/auth.h"
+#include "tests/support/token_case.h"
 
-#define SECRET "0123456789abcdef0123456789abcdef"
+#define SECRET TOKEN_SECRET
 #define SECOND "second-secret-second-secret-second"
 #define PLAIN "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
-
-/* Noon of a day in 2024, in seconds: tokens below say their times around it. */
-static const int64_t NOW_S = 1706702400;
-
-static int64_t
-fixed_now(void *arg)
-{
-	(void)arg;
-	return NOW_S * CLOCK_SECOND_US;
-}
-static const struct clock fixed = {fixed_now, NULL};
 
 struct fixture {
 	struct ctx *ctx;
@@ -45,7 +30,7 @@ start(void **state)
 	struct ctx *ctx = ctx_new("test", 0);
 	struct fixture *f = ctx_alloc(ctx, sizeof(*f));
 
-	clock_set(&fixed);
+	token_case_stop_clock();
 	f->ctx = ctx;
 	f->config = (struct config){
 	    .auth = "jwt",
@@ -63,22 +48,8 @@ stop(void **state)
 	struct fixture *f = *state;
 
 	ctx_free(f->ctx);
-	clock_set(NULL);
+	token_case_let_clock_go();
 	return 0;
-}
-
-/* header.payload.signature with an HMAC of the given digest. */
-static char *
-sign(struct ctx *ctx, const EVP_MD *digest, const char *secret, const char *header, const char *payload)
-{
-	char *head = ctx_printf(ctx, "%s.%s", crypto_base64url(ctx, header, strlen(header)),
-	    crypto_base64url(ctx, payload, strlen(payload)));
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	unsigned length = 0;
-
-	assert_non_null(
-	    HMAC(digest, secret, (int)strlen(secret), (const unsigned char *)head, strlen(head), mac, &length));
-	return ctx_printf(ctx, "%s.%s", head, crypto_base64url(ctx, mac, length));
 }
 
 static char *
@@ -112,13 +83,20 @@ good_tokens_get_in(void **state)
 	    ",\"exp\":1706706000,\"nbf\":1706702400,\"iat\":1706702400",
 	    ",\"exp\":1706706000,\"nbf\":1706702425",
 	};
+	static const char *const headers[] = {
+	    "{\"alg\":\"HS256\"}", "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+	    "{\"typ\":\"application/at+jwt\",\"alg\":\"HS256\"}", "{\"alg\":\"HS256\",\"typ\":\"jwt\"}",
+	    "{\"alg\":\"HS256\",\"kid\":\"../../dev/null\"}", /* a name of a key says nothing about secrets */
+	};
 
 	for (size_t i = 0; i < LENGTH_OF(good); i++) {
-		assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN, claims(f->ctx, good[i]))));
-		assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECOND, PLAIN, claims(f->ctx, good[i]))));
+		assert_true(gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), SECRET, PLAIN, claims(f->ctx, good[i]))));
+		assert_true(gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), SECOND, PLAIN, claims(f->ctx, good[i]))));
 	}
-	assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, "{\"alg\":\"HS256\"}", claims(f->ctx, good[0]))));
-	assert_true(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
+	for (size_t i = 0; i < LENGTH_OF(headers); i++)
+		assert_true(
+		    gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), SECRET, headers[i], claims(f->ctx, good[0]))));
+	assert_true(gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), SECRET, PLAIN,
 				   "{\"sub\":\"dana\",\"exp\":1706706000,\"iss\":\"https://issuer\","
 				   "\"aud\":[\"other\",\"loadstar\"]}")));
 }
@@ -144,11 +122,17 @@ wrong_claims_stay_out(void **state)
 	    ",\"exp\":1706706000,\"nbf\":\"0\"",
 	    ",\"exp\":1706706000,\"iat\":1706703000", /* made in the future */
 	    ",\"exp\":1706706000,\"iat\":1.5",
+	    ",\"exp\":253402300800", /* no year of four digits */
+	    ",\"exp\":9223372036854775807",
+	    ",\"exp\":-9223372036854775808",
+	    ",\"exp\":[1706706000]",
+	    ",\"Exp\":1706706000",
+	    ",\"exp\":1706706000,\"nbf\":9223372036854775807",
 	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++)
-		if (gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN, claims(f->ctx, wrong[i]))))
+		if (gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), SECRET, PLAIN, claims(f->ctx, wrong[i]))))
 			assert_string_equal(wrong[i], "refused");
 }
 
@@ -158,6 +142,8 @@ wrong_payloads_stay_out(void **state)
 	static const char *const wrong[] = {
 	    "{\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}", /* no sub */
 	    "{\"sub\":\"\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}",
+	    "{\"sub\":\"d\\nd\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}",
+	    "{\"sub\":\"d\\u0000\",\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}",
 	    "{\"sub\":7,\"exp\":1706706000,\"iss\":\"https://issuer\",\"aud\":\"loadstar\"}",
 	    "{\"sub\":\"d\",\"exp\":1706706000,\"aud\":\"loadstar\"}",
 	    "{\"sub\":\"d\",\"exp\":1706706000,\"iss\":\"https://evil\",\"aud\":\"loadstar\"}",
@@ -173,7 +159,7 @@ wrong_payloads_stay_out(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++)
-		if (gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN, wrong[i])))
+		if (gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), SECRET, PLAIN, wrong[i])))
 			assert_string_equal(wrong[i], "refused");
 }
 
@@ -196,18 +182,35 @@ wrong_headers_stay_out(void **state)
 	    "{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"}}",
 	    "{\"alg\":\"HS256\",\"jku\":\"https://evil/keys\"}",
 	    "{\"alg\":\"HS256\",\"x5u\":\"https://evil/cert\"}",
-	    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+	    "{\"alg\":\"HS256\",\"x5c\":[\"AAAA\"]}",
+	    "{\"alg\":\"HS256\",\"b64\":false}",
+	    "{\"alg\":\"HS256\",\"zip\":\"DEF\"}",
+	    "{\"alg\":\"HS256\",\"cty\":\"JWT\"}",
+	    "{\"alg\":\"HS256\",\"enc\":\"A256GCM\"}",
+	    "{\"alg\":\"HS256\",\"typ\":\"dpop+jwt\"}",
+	    "{\"alg\":\"HS256\",\"typ\":\"JWS\"}",
+	    "{\"alg\":\"HS256\",\"typ\":\"\"}",
+	    "{\"alg\":\"HS256\",\"typ\":null}",
 	    "{\"alg\":\"HS256\",\"typ\":7}",
+	    "{\"alg\":\"HS256\",\"kid\":7}",
+	    "{\"alg\":\"HS256\",\"kid\":null}",
+	    "{\"alg\":\"HS256\\u0000\"}",
+	    "{\"alg\":\"HS256 \"}",
+	    "{\"alg\":\"HS256\"} x",
+	    "\xef\xbb\xbf{\"alg\":\"HS256\"}",
+	    "{\"Alg\":\"HS256\"}",
+	    "{\"alg\":\"nonE\"}",
+	    "{\"alg\":null}",
 	    "{\"alg\":\"HS256\"",
 	};
 	struct fixture *f = *state;
 	char *payload = claims(f->ctx, ",\"exp\":1706706000");
 
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++)
-		if (gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, wrong[i], payload)))
+		if (gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), SECRET, wrong[i], payload)))
 			assert_string_equal(wrong[i], "refused");
-	assert_false(gets_in(f, sign(f->ctx, EVP_sha512(), SECRET, "{\"alg\":\"HS512\"}", payload)));
-	assert_false(gets_in(f, sign(f->ctx, EVP_sha512(), SECRET, PLAIN, payload)));
+	assert_false(gets_in(f, token_case_hmac(f->ctx, EVP_sha512(), SECRET, "{\"alg\":\"HS512\"}", payload)));
+	assert_false(gets_in(f, token_case_hmac(f->ctx, EVP_sha512(), SECRET, PLAIN, payload)));
 }
 
 /* A public key is no secret: a token "signed" with its text must not get in where it is not configured. */
@@ -225,7 +228,7 @@ wrong_keys_stay_out(void **state)
 	char *payload = claims(f->ctx, ",\"exp\":1706706000");
 
 	for (size_t i = 0; i < LENGTH_OF(keys); i++)
-		assert_false(gets_in(f, sign(f->ctx, EVP_sha256(), keys[i], PLAIN, payload)));
+		assert_false(gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), keys[i], PLAIN, payload)));
 }
 
 static void
@@ -233,7 +236,7 @@ damaged_tokens_stay_out(void **state)
 {
 	struct fixture *f = *state;
 	struct ctx *ctx = f->ctx;
-	char *token = sign(ctx, EVP_sha256(), SECRET, PLAIN, claims(ctx, ",\"exp\":1706706000"));
+	char *token = token_case_hmac(ctx, EVP_sha256(), SECRET, PLAIN, claims(ctx, ",\"exp\":1706706000"));
 	size_t length = strlen(token);
 	char *head = ctx_strndup(ctx, token, (size_t)(strrchr(token, '.') - token));
 	const char *wrong[] = {
@@ -277,7 +280,7 @@ long_tokens_and_other_schemes_stay_out(void **state)
 	static const char *const wrong[] = {"", "Bearer", "Bearer ", "Basic ZGFuYTpkYW5h", "bearer"};
 
 	memset(padding, 'x', 8999);
-	assert_false(gets_in(f, sign(f->ctx, EVP_sha256(), SECRET, PLAIN,
+	assert_false(gets_in(f, token_case_hmac(f->ctx, EVP_sha256(), SECRET, PLAIN,
 				    claims(f->ctx, ctx_printf(f->ctx, ",\"exp\":1706706000,\"x\":\"%s\"", padding)))));
 	for (size_t i = 0; i < LENGTH_OF(wrong); i++) {
 		assert_false(auth_verify(f->ctx, f->auth, wrong[i], &who));
