@@ -1,5 +1,5 @@
 /*
- * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice, then post_load, then views.
+ * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice, then post_load, then views, then checks.
  *
  * Slices lie on the grid of their period (clock.h); a range that is not on the grid gets a shorter first or last slice. The
  * last slice of `full` and `facts` holds now − lag: its end is not over, so that it is committed `open` and done again.
@@ -61,6 +61,23 @@ plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *c
 			if (fits_type(claim->run_type, table->kind) && is_named(claim->tables, table->name))
 				(*tables)[(*count)++] = table;
 		}
+	}
+}
+
+void
+plan_checks(struct ctx *ctx, const struct spec *spec, const struct spec_table *const *tables, size_t table_count,
+    const struct spec_check ***checks, size_t *count)
+{
+	*checks = ctx_alloc_array(ctx, spec->check_count + 1, sizeof(**checks));
+	*count = 0;
+	for (size_t i = 0; i < spec->check_count; i++) {
+		const struct spec_check *check = &spec->checks[i];
+		bool due = check->table == NULL;
+
+		for (size_t k = 0; k < table_count && !due; k++)
+			due = tables[k] == check->table;
+		if (check->gate == GATE_RUN && due)
+			(*checks)[(*count)++] = check;
 	}
 }
 
@@ -292,6 +309,20 @@ add_views(struct planning *planning)
 	plan_add_step(planning, step);
 }
 
+/* The gate run: one step, so that all its checks see one snapshot and one failure hides no other. */
+static void
+add_checks(struct planning *planning, const struct spec_table *const *tables, size_t table_count)
+{
+	const struct spec *spec = planning->job->spec;
+	const struct spec_check **checks;
+	size_t count;
+
+	plan_checks(planning->ctx, spec, tables, table_count, &checks, &count);
+	if (count > 0)
+		plan_add_step(planning,
+		    new_step(planning->ctx, "check", wave_after_tables(spec) + (int64_t)spec->script_count + 1));
+}
+
 bool
 plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, struct plan *plan)
 {
@@ -309,5 +340,6 @@ plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, st
 			return false;
 	add_scripts(&planning);
 	add_views(&planning);
+	add_checks(&planning, tables, count);
 	return !ctx_failed(ctx);
 }

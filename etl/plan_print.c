@@ -1,5 +1,6 @@
 /* plan_print: a plan for people: its steps, and the SQL of one slice of each table. */
 #include "base/clock.h"
+#include "etl/generate_check.h"
 #include "etl/plan.h"
 #include "sql/step_json.h"
 
@@ -33,11 +34,29 @@ files_text(struct ctx *ctx, const struct spec_table *table)
 	    table->transform != NULL ? "\n" : "", table->transform != NULL ? table->transform : "");
 }
 
+static void
+add_check(struct ctx *ctx, json_t *list, const struct spec *spec, const struct spec_check *check, const char *scope)
+{
+	add_text(ctx, list, ctx_printf(ctx, "check %s", check_gate_name(check->gate)), check->name,
+	    generate_check(ctx, spec, &check, 1, scope));
+}
+
+/* Checks of a gate of slices, each as it is asked by itself. */
+static void
+add_checks(struct ctx *ctx, json_t *list, const struct slice_job *job, const struct spec_table *table,
+    enum check_gate gate, const char *scope)
+{
+	for (size_t i = 0; i < job->spec->check_count; i++)
+		if (job->spec->checks[i].gate == gate && job->spec->checks[i].table == table)
+			add_check(ctx, list, job->spec, &job->spec->checks[i], scope);
+}
+
 /* Everything that would run for one slice, in order, with the load's own values still as :placeholders. */
 static bool
 table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table *table, const struct step_plan *step,
     json_t *list)
 {
+	const char *scope = spec_table_is_fed_by_files(table) ? "files" : step->scope;
 	struct load_statements statements = {0};
 	char *extract, *create, *copy_from;
 
@@ -55,10 +74,11 @@ table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table 
 	if (!generate_stage_checks(ctx, job->spec, table, &statements))
 		return false;
 	add_statements(ctx, list, "stage", &statements);
-	if (!generate_publish(ctx, job->spec, table, spec_table_is_fed_by_files(table) ? "files" : step->scope,
-		&statements))
+	add_checks(ctx, list, job, table, GATE_STAGING, scope);
+	if (!generate_publish(ctx, job->spec, table, scope, &statements))
 		return false;
 	add_statements(ctx, list, "publish", &statements);
+	add_checks(ctx, list, job, table, GATE_PUBLISHED, scope);
 	return true;
 }
 
@@ -116,6 +136,23 @@ put_views(struct ctx *ctx, const struct spec *spec, json_t *sql)
 	}
 }
 
+/* By a name that no table and no view can have. */
+static void
+put_run_checks(struct ctx *ctx, const struct slice_job *job, json_t *sql)
+{
+	json_t *list = json_new_array(ctx);
+	const struct spec_table **tables;
+	const struct spec_check **checks;
+	size_t table_count, count;
+
+	plan_tables(ctx, job->spec, job->claim, &tables, &table_count);
+	plan_checks(ctx, job->spec, tables, table_count, &checks, &count);
+	for (size_t i = 0; i < count; i++)
+		add_check(ctx, list, job->spec, checks[i], "table");
+	if (count > 0)
+		json_put(sql, "checks of the run", list);
+}
+
 bool
 plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *plan, json_t **json)
 {
@@ -136,6 +173,7 @@ plan_to_json(struct ctx *ctx, const struct slice_job *job, const struct plan *pl
 	if (plan->count > 0) {
 		put_scripts(ctx, job->spec, sql);
 		put_views(ctx, job->spec, sql);
+		put_run_checks(ctx, job, sql);
 	}
 	json_put_string(ctx, *json, "pipeline", job->spec->pipeline);
 	json_put_string(ctx, *json, "spec_version", job->spec->hash);

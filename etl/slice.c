@@ -13,6 +13,7 @@ slice_load(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *o
 	bool found;
 
 	loading_init(own, &loading, job, outcome);
+	outcome->checks = json_new_array(ctx);
 	return open_warehouse(own, job, &loading.warehouse) && register_slice(own, &loading) &&
 	       failpoint(own, "after_open") && find_committed(own, &loading, &found) &&
 	       (found || (stage_slice(own, &loading) && failpoint(own, "after_stage") && publish_slice(own, &loading)));
@@ -26,6 +27,7 @@ slice_run_script(struct ctx *ctx, const struct slice_job *job, struct slice_outc
 	bool found;
 
 	loading_init(own, &loading, job, outcome);
+	outcome->checks = json_new_array(ctx);
 	return open_warehouse(own, job, &loading.warehouse) && register_slice(own, &loading) &&
 	       find_committed(own, &loading, &found) &&
 	       (found || (stage_rejects(own, &loading) && publish_slice(own, &loading)));
@@ -86,6 +88,7 @@ slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome 
 
 	*committed = false;
 	loading_init(own, &loading, job, outcome);
+	outcome->checks = json_new_array(ctx);
 	if (!open_warehouse(own, job, &loading.warehouse) || !bookkeeping_exists(own, loading.warehouse, &exists))
 		return false;
 	if (!exists)

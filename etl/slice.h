@@ -43,6 +43,8 @@ struct slice_outcome {
 	int64_t bytes_read;
 	int64_t committed_us;
 	bool found; /* the ledger had the step already (an earlier attempt committed it) */
+	json_t *
+	    checks; /* quality results (sql/quality_store.h), of a slice that failed, too; lives as long as the caller's ctx */
 };
 
 /* Failures: FAIL_FENCED when a newer registration exists (drop the work silently), FAIL_COMMIT_UNKNOWN is resolved inside
@@ -72,6 +74,11 @@ bool slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct 
 /* The view step: every declared view, in one transaction. A view that cannot be replaced in place is dropped, with the declared
  * ones after it, and made again. FAIL_SQL_ERROR names the view and its place. */
 bool slice_apply_views(struct ctx *ctx, const struct slice_job *job) MUST_CHECK;
+
+/* The check step: checks of the gate run, asked in one snapshot. FAIL_QUALITY_FAILED when one of severity error did not pass; their
+ * results are in the outcome either way. */
+bool slice_ask_checks(struct ctx *ctx, const struct slice_job *job, const struct spec_check *const *checks,
+    size_t count, struct slice_outcome *outcome) MUST_CHECK;
 
 /* What the ledger says about a table, for planning: which of the intervals given are wholly covered by committed `loaded` slices,
  * and when the newest of each was committed. touched: intervals whose rows in the source changed since their last load

@@ -16,6 +16,7 @@ struct loading {
 	const char *pid, *started; /* of the session that is registered */
 	const char *snapshot_at;   /* the source's time just before the extraction */
 	const char *file_ids;      /* of a slice of files, as an array; NULL: no such slice */
+	const char *asked_at;      /* the time :now of checks; NULL: none were asked */
 	json_t *trace;             /* what was done; logged when no lock is held */
 	int64_t since_us;          /* monotonic: start of the phase being traced */
 };
@@ -87,6 +88,10 @@ bool run_statements(struct ctx *ctx, struct loading *loading, const struct load_
 
 /* Notes a statement for the run's log. */
 void trace_statement(struct ctx *ctx, struct loading *loading, const char *name, int64_t since_us, int64_t rows);
+
+/* slice_checks.c: the gates. FAIL_QUALITY_FAILED when a check of severity error did not pass; results go to the outcome. */
+bool check_staged(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+bool check_published(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 
 /* Writes what was traced to the run's log, and forgets it. */
 void log_trace(struct ctx *ctx, struct loading *loading, const char *message);

@@ -117,8 +117,8 @@ write_rows(struct ctx *ctx, struct loading *loading)
 
 	return generate_publish(ctx, job->spec, job->table, job->claim->scope, &statements) &&
 	       run_statements(ctx, loading, &statements) && publish_rejects(ctx, loading) &&
-	       check_laws(ctx, &loading->outcome->counts) && publish_files(ctx, loading) &&
-	       hash_content(ctx, loading, &hash) && find_inputs(ctx, loading, &inputs) &&
+	       check_laws(ctx, &loading->outcome->counts) && check_published(ctx, loading) &&
+	       publish_files(ctx, loading) && hash_content(ctx, loading, &hash) && find_inputs(ctx, loading, &inputs) &&
 	       write_ledger(ctx, loading, inputs, hash);
 }
 

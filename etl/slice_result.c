@@ -84,16 +84,23 @@ result_to_json(struct ctx *ctx, const struct loading *loading, const char *input
 	if (loading->job->table != NULL)
 		json_put_string(ctx, result, "declaration",
 		    spec_table_fingerprint(ctx, loading->job->spec, loading->job->table));
+	json_put(result, "checks", loading->outcome->checks);
 	return result;
 }
 
 void
 result_from_json(const json_t *result, struct slice_outcome *outcome)
 {
-	for (size_t i = 0; i < LENGTH_OF(fields); i++)
+	json_t *check;
+	size_t i;
+
+	for (i = 0; i < LENGTH_OF(fields); i++)
 		*count_at(&outcome->counts, i) =
 		    json_int_or(json_object_get(result, fields[i].section), fields[i].name, 0);
 	outcome->bytes_read = json_int_or(result, "bytes_read", 0);
+	(void)json_array_clear(outcome->checks); /* what this attempt asked meanwhile does not count */
+	json_array_foreach(json_object_get(result, "checks"), i, check)
+		json_add(outcome->checks, check);
 }
 
 bool

@@ -165,7 +165,9 @@ find_committed(struct ctx *ctx, struct loading *loading, bool *found)
 	*found = rows.count > 0;
 	if (!*found)
 		return true;
-	*loading->outcome = (struct slice_outcome){.found = true, .committed_us = pg_time_us(&rows, 0, 1)};
+	*loading->outcome = (struct slice_outcome){.found = true,
+	    .committed_us = pg_time_us(&rows, 0, 1),
+	    .checks = loading->outcome->checks};
 	result_from_json(json_trusted(tmp, pg_value(&rows, 0, 0)), loading->outcome);
 	return true;
 }

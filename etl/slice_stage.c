@@ -138,7 +138,7 @@ extract(struct ctx *ctx, struct loading *loading)
 bool
 stage_slice(struct ctx *ctx, struct loading *loading)
 {
-	if (!extract(ctx, loading)) {
+	if (!extract(ctx, loading) || !check_staged(ctx, loading)) {
 		keep_evidence(ctx, loading);
 		keep_failed_files(ctx, loading);
 		return false;

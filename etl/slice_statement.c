@@ -22,6 +22,8 @@ fill_statement(struct ctx *ctx, const struct loading *loading, const struct load
 		ctx_printf(ctx, "%s::bigint[]",
 		    loading->file_ids == NULL ? "NULL" : pg_literal(ctx, loading->file_ids))},
 	    {"snapshot_at", "timestamp with time zone", loading->snapshot_at},
+	    {"now", "timestamp with time zone", loading->asked_at},
+	    {"slice", "text", claim->slice},
 	};
 
 	return template_fill(ctx, statement->name, statement->sql, values, LENGTH_OF(values), sql);

@@ -186,6 +186,49 @@ bool spec_param_accepts(struct ctx *ctx, const struct spec_param *param, const c
 /* False for one that has a default, or does nothing but pick a batch of files: a run may leave it out. */
 bool spec_param_is_required(const struct spec_param *param);
 
+enum check_kind {
+	CHECK_COMPLETENESS,
+	CHECK_VALIDITY,
+	CHECK_FRESHNESS,
+	CHECK_UNIQUENESS,
+	CHECK_REFERENTIAL,
+	CHECK_VOLUME,
+	CHECK_SQL
+};
+enum check_gate { GATE_STAGING, GATE_PUBLISHED, GATE_RUN };
+enum check_expect { EXPECT_NULL, EXPECT_NUMBER, EXPECT_BOOLEAN, EXPECT_TEXT, EXPECT_RANGE };
+
+/* A quality check; docs/spec.md says which members its kind has. Shares are in millionths. */
+struct spec_check {
+	const char *name;
+	enum check_kind kind;
+	const struct spec_table *table; /* NULL: sql across tables */
+	bool warn;                      /* severity */
+	enum check_gate gate;
+	const char *comment;
+	const char **columns;
+	size_t column_count;
+	const char *column;
+	const char *rule, *where; /* SQL expressions; NULL: none */
+	int64_t least_ppm;
+	const struct spec_table *references;
+	const char **referenced; /* the columns of `references`, in the order of columns */
+	bool allow_unknown;
+	int64_t max_age_ms;
+	int64_t min_rows, max_rows;                          /* -1: none */
+	int64_t least_of_previous_ppm, most_of_previous_ppm; /* -1: none */
+	const char *query_path, *query;                      /* path NULL: written in the document */
+	enum check_expect expect;
+	const char *expected;                    /* number, true or false, text */
+	const char *expected_min, *expected_max; /* numbers; NULL: none */
+	const char *tolerance;                   /* a number */
+	int64_t retry;
+	struct spec_place place;
+};
+const char *check_kind_name(enum check_kind kind);
+const char *check_gate_name(enum check_gate gate);
+const char *check_severity_name(const struct spec_check *check);
+
 /* A view: the statement of a views file that makes it. */
 struct spec_view {
 	const char *name;
@@ -256,6 +299,8 @@ struct spec {
 	size_t table_count;
 	struct spec_script *scripts; /* in the order they are run */
 	size_t script_count;
+	struct spec_check *checks; /* in declared order */
+	size_t check_count;
 	struct spec_view *views; /* in the order they are applied */
 	size_t view_count;
 	struct spec_query *queries; /* in declared order */
@@ -308,6 +353,12 @@ json_t *spec_source_to_json(struct ctx *ctx, const struct spec_source *source);
 /* A hash of what says which rows a table has: its declaration without what only says when and how it is loaded, its source, and the
  * text of its SQL. Two versions of a pipeline with one fingerprint load the same rows into the table. */
 char *spec_table_fingerprint(struct ctx *ctx, const struct spec *spec, const struct spec_table *table);
+
+/* The declared checks, as part of spec_to_json. */
+json_t *spec_checks_to_json(struct ctx *ctx, const struct spec *spec);
+
+/* What a check wants, in words: "at least 99.5% of rows". */
+char *spec_check_expected(struct ctx *ctx, const struct spec_check *check);
 
 /* A slice's length: on the grid of period_is_grid, at most 100 years. */
 bool spec_slice_parse(const char *text, struct period *slice) MUST_CHECK;

@@ -10,7 +10,7 @@
 
 typedef bool step_function(struct ctx *ctx, const struct step_work *work, struct step_done *done);
 
-static step_function make_plan, apply_ddl, load_slice, run_script, apply_views, revoke_slice, end_sessions;
+static step_function make_plan, apply_ddl, load_slice, run_script, apply_views, ask_checks, revoke_slice, end_sessions;
 
 static const struct step_kind {
 	const char *name;
@@ -23,6 +23,7 @@ static const struct step_kind {
     {"fact", load_slice, revoke_slice},
     {"sql", run_script, revoke_slice},
     {"view", apply_views, end_sessions},
+    {"check", ask_checks, end_sessions},
 };
 
 /* What the run means: slices, pinned in one transaction when the plan is reported. */
@@ -74,6 +75,19 @@ apply_views(struct ctx *ctx, const struct step_work *work, struct step_done *don
 {
 	(void)done;
 	return slice_apply_views(ctx, &work->job);
+}
+
+/* What must hold across tables, now that they are loaded. */
+static bool
+ask_checks(struct ctx *ctx, const struct step_work *work, struct step_done *done)
+{
+	const struct spec_table **tables;
+	const struct spec_check **checks;
+	size_t table_count, count;
+
+	plan_tables(ctx, work->job.spec, work->claim, &tables, &table_count);
+	plan_checks(ctx, work->job.spec, tables, table_count, &checks, &count);
+	return slice_ask_checks(ctx, &work->job, checks, count, &done->outcome);
 }
 
 /* Nobody will publish this slice any more; was it published? An extraction that still runs can do no harm, so a source that

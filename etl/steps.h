@@ -13,14 +13,14 @@
 struct step_work {
 	const struct engine_options *options;
 	const struct step_claim *claim;
-	struct slice_job job; /* spec, table (NULL for plan, ddl and view), load_id, log */
+	struct slice_job job; /* spec, table (NULL for plan, ddl, view and check), load_id, log */
 	const struct spec_timeouts *timeouts;
 	const struct retry_policy *retry;
 };
 
 struct step_done {
 	struct slice_outcome outcome;
-	bool has_counts;   /* of a slice */
+	bool has_counts;   /* of a slice; its checks count in any case */
 	bool revoked;      /* a revocation that found nothing committed: the step ends as claim->end_as */
 	struct plan *plan; /* the plan step's result; NULL for others */
 };

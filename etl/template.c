@@ -304,6 +304,30 @@ template_fault(const char *sql, int *line, int *column)
 	return code ? NULL : "the file has no statement";
 }
 
+const char *
+template_expression_fault(const char *sql)
+{
+	struct lexer lexer = begin(sql);
+	struct piece piece;
+	bool code = false;
+	int depth = 0;
+
+	while (next(&lexer, &piece)) {
+		if (piece.kind == PIECE_OPEN)
+			return "a literal, name or comment in it has no end";
+		if (piece.kind == PIECE_SEMICOLON)
+			return "a semicolon cannot stand in it";
+		code = code || piece.kind != PIECE_SPACE;
+		if (piece.kind == PIECE_CODE && piece.length == 1)
+			depth += *piece.at == '(' ? 1 : *piece.at == ')' ? -1 : 0;
+		if (depth < 0)
+			return "a parenthesis is closed in it that was not opened";
+	}
+	if (depth > 0)
+		return "a parenthesis in it is not closed";
+	return code ? NULL : "nothing is in it";
+}
+
 bool
 template_split(const char *sql, template_statement_visitor *visit, void *arg)
 {

@@ -38,6 +38,10 @@ bool template_words(const char *sql, template_word_visitor *visit, void *arg);
  * nothing at all. NULL when it is one; else what is wrong, and where. */
 const char *template_fault(const char *sql, int *line, int *column);
 
+/* What keeps a text from standing in parentheses as one expression or query: as template_fault, or parentheses that do not
+ * match. NULL when nothing does. */
+const char *template_expression_fault(const char *sql);
+
 /* Calls visit for each statement of a text cut at its semicolons: from its first word to before its semicolon. False when
  * visit said so. */
 struct template_statement {

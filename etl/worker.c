@@ -58,6 +58,7 @@ report_success(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 		result.bytes_read = done->outcome.bytes_read;
 		result.committed_us = done->outcome.committed_us;
 	}
+	result.checks = done->outcome.checks;
 	return step_succeed(ctx, db, claim, boot_id, &result, mine);
 }
 
@@ -77,8 +78,10 @@ slice_to_json(struct ctx *ctx, const struct step_claim *claim)
 
 static bool
 report_failure(struct ctx *ctx, struct pg *db, struct engine *engine, const struct step_claim *claim,
-    const struct retry_policy *retry, const struct failure *failure, bool *mine)
+    const struct verdict *verdict, const struct failure *failure, bool *mine)
 {
+	static const struct retry_policy no_spec_yet = {.attempts = 4, .backoff_ms = 2000, .limit_ms = 60000};
+	const struct retry_policy *retry = verdict->work.retry != NULL ? verdict->work.retry : &no_spec_yet;
 	const char *boot_id = engine->options.boot_id;
 	static const struct retry_policy revoke_retry = {.attempts = INT64_MAX,
 	    .backoff_ms = 1000,
@@ -92,7 +95,8 @@ report_failure(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 		return step_retry_later(ctx, db, claim, boot_id, error,
 		    retry_wait_ms(&revoke_retry, claim->attempt + 1), mine);
 	if (!retry_again(retry, failure->code, claim->tries))
-		return step_give_up(ctx, db, claim, boot_id, error, mine);
+		return step_give_up(ctx, db, claim, boot_id,
+		    &(struct step_failure){.error = error, .checks = verdict->done.outcome.checks}, mine);
 	metrics_add(METRIC_STEP_RETRIES,
 	    METRIC_LABELS(claim->pipeline, fail_class_name(fail_kind(failure->code)->class)), 1);
 	return step_retry_later(ctx, db, claim, boot_id, error, retry_wait_ms(retry, claim->tries + 1), mine);
@@ -102,15 +106,13 @@ static bool
 report_once(struct engine *engine, const struct attempt *attempt, const struct verdict *verdict,
     const struct failure *failure, bool *mine)
 {
-	static const struct retry_policy no_spec_yet = {.attempts = 4, .backoff_ms = 2000, .limit_ms = 60000};
-	const struct retry_policy *retry = verdict->work.retry != NULL ? verdict->work.retry : &no_spec_yet;
 	struct ctx *ctx = ctx_new("report", 0);
 	struct pg *db;
 	bool told;
 
 	told = pool_take(ctx, engine->options.pool, &db) &&
 	       (verdict->ok ? report_success(ctx, db, engine, attempt->claim, &verdict->done, mine)
-			    : report_failure(ctx, db, engine, attempt->claim, retry, failure, mine));
+			    : report_failure(ctx, db, engine, attempt->claim, verdict, failure, mine));
 	if (!told)
 		log_failure(ctx, "an attempt's end could not be reported yet");
 	else if (!*mine)

@@ -3,6 +3,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "handlers/params.h"
 
 static bool
 no_run(struct ctx *ctx)
@@ -58,6 +59,27 @@ access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope
 		return true;
 	fail_clear(ctx);
 	return fail(ctx, FAIL_NOT_FOUND, "there is no pipeline of this name");
+}
+
+const char *const *
+access_pipelines(struct ctx *ctx, const struct request *request, enum scope scope)
+{
+	const char *const *asked = param_list(ctx, request, "pipeline", text_is_name);
+	const char *const *reached = auth_pipelines(ctx, request->who, scope);
+	const char **both;
+	size_t count = 0;
+
+	if (asked == NULL || reached == NULL)
+		return asked != NULL ? asked : reached;
+	for (size_t i = 0; asked[i] != NULL; i++)
+		count++;
+	both = ctx_alloc_array(ctx, count + 1, sizeof(*both));
+	count = 0;
+	for (size_t i = 0; asked[i] != NULL; i++)
+		for (size_t k = 0; reached[k] != NULL; k++)
+			if (text_equal(asked[i], reached[k]))
+				both[count++] = asked[i];
+	return both;
 }
 
 bool

@@ -21,6 +21,9 @@ bool access_reaches(const char *const *reached, const char *pipeline);
 /* FAIL_NOT_FOUND unless the scope reaches the pipeline. */
 bool access_pipeline(struct ctx *ctx, const struct request *request, enum scope scope, const char *pipeline) MUST_CHECK;
 
+/* For lists: the pipelines ?pipeline= names that the scope reaches, or all it reaches, NULL terminated; NULL: all there are. */
+const char *const *access_pipelines(struct ctx *ctx, const struct request *request, enum scope scope);
+
 /* The active version of a pipeline. The control session goes back at once. */
 bool access_spec(struct ctx *ctx, struct app *app, const char *pipeline, const struct spec **spec) MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/version.h"
 #include "handlers/routes.h"
+#include "sql/quality_store.h"
 #include "sql/run_store.h"
 #include "sql/step_store.h"
 
@@ -42,12 +43,27 @@ refresh_runs(struct ctx *ctx, struct pg *db)
 }
 
 static bool
+refresh_freshness(struct ctx *ctx, struct pg *db)
+{
+	struct pg_rows rows;
+
+	if (!quality_freshness(ctx, db, &rows))
+		return false;
+	metrics_clear(METRIC_TABLE_FRESHNESS);
+	for (int i = 0; i < rows.count; i++)
+		metrics_set(METRIC_TABLE_FRESHNESS, METRIC_LABELS(pg_value(&rows, i, 0), pg_value(&rows, i, 1)),
+		    strtod(pg_value(&rows, i, 2), NULL));
+	return true;
+}
+
+static bool
 refresh_queue(struct ctx *ctx, struct app *app)
 {
 	struct pg_rows rows;
 	struct pg *db;
 
-	if (!pool_take(ctx, app->control, &db) || !refresh_runs(ctx, db) || !step_queue_depth(ctx, db, &rows))
+	if (!pool_take(ctx, app->control, &db) || !refresh_runs(ctx, db) || !refresh_freshness(ctx, db) ||
+	    !step_queue_depth(ctx, db, &rows))
 		return false;
 	metrics_clear(METRIC_QUEUE_DEPTH);
 	metrics_clear(METRIC_QUEUE_AGE);

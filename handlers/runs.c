@@ -93,28 +93,6 @@ is_status(const char *s)
 	return run_status_find(s, &status);
 }
 
-/* The pipelines asked for that the token reaches, or all that it reaches; NULL: all there are. */
-static const char *const *
-visible_pipelines(struct ctx *ctx, const struct request *request)
-{
-	const char *const *asked = param_list(ctx, request, "pipeline", text_is_name);
-	const char *const *reached = auth_pipelines(ctx, request->who, SCOPE_RUNS_READ);
-	const char **both;
-	size_t count = 0;
-
-	if (asked == NULL || reached == NULL)
-		return asked != NULL ? asked : reached;
-	for (size_t i = 0; asked[i] != NULL; i++)
-		count++;
-	both = ctx_alloc_array(ctx, count + 1, sizeof(*both));
-	count = 0;
-	for (size_t i = 0; asked[i] != NULL; i++)
-		for (size_t k = 0; reached[k] != NULL; k++)
-			if (text_equal(asked[i], reached[k]))
-				both[count++] = asked[i];
-	return both;
-}
-
 static void
 read_label(struct ctx *ctx, const struct request *request, struct run_filter *filter)
 {
@@ -135,7 +113,7 @@ static bool
 read_filter(struct ctx *ctx, const struct request *request, struct run_filter *filter)
 {
 	*filter = (struct run_filter){
-	    .pipelines = visible_pipelines(ctx, request),
+	    .pipelines = access_pipelines(ctx, request, SCOPE_RUNS_READ),
 	    .types = param_list(ctx, request, "type", is_type),
 	    .statuses = param_list(ctx, request, "status", is_status),
 	    .table = param_one(ctx, request, "table", text_is_name),

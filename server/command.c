@@ -17,6 +17,8 @@ const struct command commands[] = {
     {"runs", "[options]", "a list of runs, newest first", command_runs},
     {"steps", "RUN", "the steps of a run with attempts and rows", command_steps},
     {"logs", "RUN [-f]", "the log of a run; -f follows it to its end", command_logs},
+    {"quality", "RUN | --pipeline P [options]", "what the checks of a run came to, or those of a pipeline over time",
+	command_quality},
     {"rejects", "RUN|PIPELINE [options]", "rows that a run or a pipeline refused, with the reason", command_rejects},
     {"coverage", "PIPELINE TABLE [options]", "what of a table is loaded, missing, failed, running or stale",
 	command_coverage},

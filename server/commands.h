@@ -13,6 +13,7 @@ COMMAND(status);
 COMMAND(runs);
 COMMAND(steps);
 COMMAND(logs);
+COMMAND(quality);
 COMMAND(rejects);
 COMMAND(coverage);
 COMMAND(cancel);

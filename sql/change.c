@@ -71,7 +71,9 @@ write_run(struct change *change)
 		    text_from_i64(ctx, run->rows_read), text_from_i64(ctx, run->rows_written),
 		    text_from_i64(ctx, run->rows_rejected), text_from_i64(ctx, run->bytes_read),
 		    run_row_json(ctx, run->error), change->step_id, change->step_id == NULL ? "run" : "step",
-		    text_from_bool(change->work)),
+		    text_from_bool(change->work), text_from_i64(ctx, run->checks_passed),
+		    text_from_i64(ctx, run->checks_warned), text_from_i64(ctx, run->checks_failed),
+		    text_from_i64(ctx, run->checks_errored)),
 		&rows))
 		return false;
 	run_row_read(ctx, &rows, 0, &change->run);
@@ -98,6 +100,19 @@ count_run(const struct run *run)
 		    (double)(run->finished_us - run->started_us) / (double)CLOCK_SECOND_US);
 }
 
+static void
+count_checks(const char *pipeline, const json_t *checks)
+{
+	json_t *result;
+	size_t i;
+
+	json_array_foreach(checks, i, result) {
+		metrics_add(METRIC_CHECK_RESULTS,
+		    METRIC_LABELS(pipeline, json_string_or(result, "table", ""), json_string_or(result, "status", "")),
+		    1);
+	}
+}
+
 bool
 change_end(struct change *change, bool ok)
 {
@@ -108,6 +123,7 @@ change_end(struct change *change, bool ok)
 	}
 	if (!pg_commit(change->ctx, change->db))
 		return false;
+	count_checks(change->run.pipeline, change->checks);
 	if (change->finished)
 		count_run(&change->run);
 	return true;

@@ -19,10 +19,11 @@
 struct change {
 	struct ctx *ctx;
 	struct pg *db;
-	struct run run;      /* as locked, then as it is to be; after change_end as it is */
-	const char *step_id; /* of the outbox row; NULL: the run */
-	bool work;           /* something became claimable: wake the workers */
-	bool finished;       /* the run reached a final state */
+	struct run run;       /* as locked, then as it is to be; after change_end as it is */
+	const char *step_id;  /* of the outbox row; NULL: the run */
+	bool work;            /* something became claimable: wake the workers */
+	bool finished;        /* the run reached a final state */
+	const json_t *checks; /* results written with the change, counted once committed; NULL: none */
 	struct log_entry *lines;
 	size_t line_count, line_capacity;
 };

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "sql/change.h"
+#include "sql/quality_store.h"
 #include "sql/run_row.h"
 #include "sql/statement.h"
 #include "sql/step_store.h"
@@ -13,6 +14,7 @@ struct ending {
 	const char *attempt; /* of the attempt */
 	const struct step_result *result;
 	const char *error, *reason; /* JSON texts or NULL */
+	const json_t *checks;       /* of a step that ends badly */
 };
 
 static bool
@@ -88,7 +90,7 @@ step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim, con
 	change.step_id = claim->id;
 	change.run.steps_done++;
 	add_rows(&change.run, result);
-	return change_end(&change, change_settle(&change, false));
+	return change_end(&change, quality_write(&change, claim, result->checks) && change_settle(&change, false));
 }
 
 /* Ends the holder's step badly, as ending says. */
@@ -111,7 +113,8 @@ end_badly(struct change *change, const struct step_claim *claim, const char *boo
 	    error_fields(ctx, claim, json_trusted(ctx, pg_value(&rows, 0, 1))));
 	change->step_id = claim->id;
 	change->run.steps_done++;
-	return change_end(change, change_settle(change, failed && pg_bool(&rows, 0, 0)));
+	return change_end(change,
+	    quality_write(change, claim, ending->checks) && change_settle(change, failed && pg_bool(&rows, 0, 0)));
 }
 
 bool
@@ -125,8 +128,9 @@ step_end(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const c
 }
 
 struct release {
-	const char *attempt; /* status of the attempt */
-	const json_t *error; /* or NULL */
+	const char *attempt;  /* status of the attempt */
+	const json_t *error;  /* or NULL */
+	const json_t *checks; /* or NULL */
 	int64_t wait_ms;
 	bool free;          /* costs no try */
 	const char *end_as; /* or NULL */
@@ -160,7 +164,7 @@ release(struct change *change, const struct step_claim *claim, const char *boot_
 	change_log(change, how->level, claim->id, how->message, fields);
 	change->step_id = claim->id;
 	change->work = how->wait_ms == 0 || pg_value(&rows, 0, 1) != NULL;
-	return change_end(change, true);
+	return change_end(change, quality_write(change, claim, how->checks));
 }
 
 bool
@@ -199,38 +203,40 @@ reason_of(struct ctx *ctx, const json_t *error)
 
 /* A step without a slice: whether a cancel came meanwhile decides how it ends. */
 static bool
-give_up_at_once(struct change *change, const struct step_claim *claim, const char *boot_id, const json_t *error,
-    bool *mine)
+give_up_at_once(struct change *change, const struct step_claim *claim, const char *boot_id,
+    const struct step_failure *failure, bool *mine)
 {
 	struct ctx *ctx = change->ctx;
 	bool cancelling = change->run.status == RUN_CANCELLING && !json_is_object(change->run.error);
 	struct ending ending = {
 	    .status = cancelling ? "cancelled" : "failed",
 	    .attempt = "failed",
-	    .error = run_row_json(ctx, error),
-	    .reason = reason_of(ctx, error),
+	    .error = run_row_json(ctx, failure->error),
+	    .reason = reason_of(ctx, failure->error),
+	    .checks = failure->checks,
 	};
 
 	return end_badly(change, claim, boot_id, &ending, mine);
 }
 
 bool
-step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id, const json_t *error,
-    bool *mine)
+step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    const struct step_failure *failure, bool *mine)
 {
 	struct release how = {.attempt = "failed",
-	    .error = error,
+	    .error = failure->error,
+	    .checks = failure->checks,
 	    .end_as = "failed",
 	    .level = LOG_ERROR,
 	    .message = "attempt failed for good, its slice is revoked next"};
 	struct change change;
 
 	if (claim->end_as != NULL) /* a revocation goes on until it is done */
-		return step_retry_later(ctx, db, claim, boot_id, error, REVOKE_AGAIN_MS, mine);
+		return step_retry_later(ctx, db, claim, boot_id, failure->error, REVOKE_AGAIN_MS, mine);
 	if (!change_begin(ctx, db, claim->run_id, &change))
 		return false;
 	if (claim->scope == NULL)
-		return give_up_at_once(&change, claim, boot_id, error, mine);
-	how.reason = reason_of(ctx, error);
+		return give_up_at_once(&change, claim, boot_id, failure, mine);
+	how.reason = reason_of(ctx, failure->error);
 	return release(&change, claim, boot_id, &how, mine);
 }

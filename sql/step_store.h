@@ -77,6 +77,7 @@ struct step_result {
 	json_t *effects; /* contract; null for none */
 	int64_t bytes_read;
 	int64_t committed_us; /* warehouse time of the ledger row; 0: none */
+	const json_t *checks; /* results as quality_write takes them; NULL or null for none */
 };
 bool step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
     const struct step_result *result, bool *mine) MUST_CHECK;
@@ -87,8 +88,12 @@ bool step_retry_later(struct ctx *ctx, struct pg *db, const struct step_claim *c
 
 /* The attempt failed for good: end_as = failed with this error; a revocation follows for steps with a scope, others
  * are failed at once. */
+struct step_failure {
+	const json_t *error;
+	const json_t *checks; /* as in step_result: evidence of what stopped it */
+};
 bool step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
-    const json_t *error, bool *mine) MUST_CHECK;
+    const struct step_failure *failure, bool *mine) MUST_CHECK;
 
 /* A revocation is done and nothing was committed: the step ends as claim->end_as. (Something was: step_succeed.) */
 bool step_end(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,

@@ -178,6 +178,7 @@ check_document(struct parse *parse)
 		check_query(parse, &spec->tables[i], parse->table_nodes[i], used);
 	}
 	check_waves(parse);
+	check_checks(parse);
 	for (size_t i = 0; i < spec->param_count; i++) {
 		spec->params[i].in_query = used[i];
 		if (!used[i] && !spec->params[i].picks_batch && parse->findings.count == 0)

@@ -31,6 +31,8 @@ enum key_type {
 	KEY_FLAG,     /* bool: values "false|true" */
 	KEY_TYPE,     /* struct spec_type */
 	KEY_FILES,    /* a list of files in the pipeline's folder; a star for all SQL files of a folder in it */
+	KEY_PERCENT,  /* int64_t: "99.5%" in millionths, at most values percent */
+	KEY_LIST,     /* a list */
 	KEY_MAP,      /* a mapping */
 	KEY_ANY
 };
@@ -62,6 +64,7 @@ struct parse {
 	struct spec *spec;
 	const struct node *root;
 	const struct node **table_nodes; /* as spec->tables; NULL: could not be read */
+	const struct node **check_nodes; /* as spec->checks */
 	struct spec_table defaults;      /* slice, retry, timeouts */
 };
 
@@ -108,6 +111,9 @@ void read_queries(struct parse *parse);
 void read_zone(struct parse *parse);
 void read_schedule(struct parse *parse);
 void read_notify(struct parse *parse);
+/* The list `checks`, after the tables; and what checks say about tables, columns and gates, after the tables are checked. */
+void read_checks(struct parse *parse);
+void check_checks(struct parse *parse);
 
 /* Cross-references. */
 void check_document(struct parse *parse);

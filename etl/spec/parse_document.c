@@ -122,6 +122,7 @@ read_document(struct parse *parse)
 	if (spec->table_count > 0)
 		read_tables(parse, tables);
 	read_post_load(parse);
+	read_checks(parse);
 	read_views(parse);
 	read_queries(parse);
 	check_document(parse);

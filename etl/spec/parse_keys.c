@@ -190,6 +190,41 @@ read_bool(struct parse *parse, const struct spec_key *key, const struct node *no
 	return true;
 }
 
+/* "99.5%": at most four decimals, so that millionths hold it exactly. */
+static bool
+percent_parse(const char *text, int64_t *ppm)
+{
+	size_t whole = strspn(text, "0123456789"), part = 0;
+	const char *rest = text + whole;
+	int64_t value = 0;
+
+	if (*rest == '.')
+		part = strspn(rest + 1, "0123456789");
+	if (whole == 0 || whole > 9 || part > 4 || (*rest == '.' && part == 0) ||
+	    strcmp(rest + (part > 0 ? part + 1 : 0), "%") != 0)
+		return false;
+	for (size_t i = 0; i < whole; i++)
+		value = value * 10 + (text[i] - '0');
+	for (size_t i = 0; i < 4; i++)
+		value = value * 10 + (i < part ? rest[i + 1] - '0' : 0);
+	*ppm = value;
+	return true;
+}
+
+static bool
+read_percent(struct parse *parse, const struct spec_key *key, const struct node *node, int64_t *field)
+{
+	int64_t ppm;
+
+	if (!percent_parse(node->text, &ppm) || ppm > strtoll(key->values, NULL, 10) * 10000)
+		return finding(&parse->findings, &node->place,
+		    "'%s' is '%s', but must be a share such as 99.5%%, from 0%% to %s%%, with at most 4 decimals",
+		    key->key, node->text, key->values);
+	if (field != NULL)
+		*field = ppm;
+	return true;
+}
+
 static bool
 read_scalar_value(struct parse *parse, const struct spec_key *key, const struct node *node, void *field)
 {
@@ -198,6 +233,7 @@ read_scalar_value(struct parse *parse, const struct spec_key *key, const struct 
 	case KEY_COUNT: return read_count(parse, key, node, field);
 	case KEY_DURATION: return read_duration(parse, key, node, field);
 	case KEY_PERIOD: return read_period(parse, key, node, field);
+	case KEY_PERCENT: return read_percent(parse, key, node, field);
 	case KEY_BOOL: return read_bool(parse, key, node, field);
 	case KEY_CHOICE:
 	case KEY_FLAG: return read_choice(parse, key, node, field);
@@ -216,10 +252,13 @@ read_value(struct parse *parse, const struct spec_key *key, const struct node *n
 {
 	void *field = key->offset == NOWHERE ? NULL : (char *)target + key->offset;
 
-	if (node_is_null(node))
+	if (node_is_null(node) && key->type != KEY_ANY)
 		return finding(&parse->findings, &node->key_place, "'%s' has no value", key->key);
 	if (key->type == KEY_ANY || key->type == KEY_NAMES)
 		return true;
+	if (key->type == KEY_LIST)
+		return node->kind == NODE_LIST ||
+		       finding(&parse->findings, &node->place, "'%s' must be a list", key->key);
 	if (key->type == KEY_FILES)
 		return node->kind == NODE_LIST ||
 		       finding(&parse->findings, &node->place, "'%s' must be a list of files", key->key);

@@ -274,6 +274,7 @@ spec_to_json(struct ctx *ctx, const struct spec *spec)
 	json_put(object, "sources", sources);
 	json_put(object, "tables", tables);
 	json_put(object, "post_load", scripts_to_json(ctx, spec));
+	json_put(object, "checks", spec_checks_to_json(ctx, spec));
 	json_put(object, "views", views_to_json(ctx, spec));
 	json_put(object, "queries", queries_to_json(ctx, spec));
 	return object;

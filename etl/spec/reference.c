@@ -48,6 +48,8 @@ spec_key_type_text(struct ctx *ctx, const struct spec_key *key)
 	case KEY_FLAG: return one_of(ctx, key->values);
 	case KEY_TYPE: return ctx_strdup(ctx, "a type");
 	case KEY_FILES: return ctx_strdup(ctx, "a list of files");
+	case KEY_PERCENT: return ctx_strdup(ctx, "a share such as 99.5%");
+	case KEY_LIST: return ctx_strdup(ctx, "a list");
 	case KEY_MAP: return ctx_strdup(ctx, "a mapping");
 	case KEY_ANY: break;
 	}

@@ -59,7 +59,7 @@ end_claim(struct ctx *ctx, struct pg *db, const struct step_claim *claim, unsign
 	switch (chance(seed, 12)) {
 	case 0: return step_retry_later(ctx, db, claim, claim->boot_id, error, 1, &mine);
 	case 1: return step_hand_back(ctx, db, claim, claim->boot_id, &mine);
-	case 2: return step_give_up(ctx, db, claim, claim->boot_id, error, &mine);
+	case 2: return step_give_up(ctx, db, claim, claim->boot_id, &(struct step_failure){.error = error}, &mine);
 	case 3: return true; /* its replica dies with it */
 	default: return step_succeed(ctx, db, claim, claim->boot_id, &result, &mine);
 	}

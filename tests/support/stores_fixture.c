@@ -66,7 +66,9 @@ give_up(const struct step_claim *claim)
 {
 	bool mine;
 
-	assert_true(step_give_up(f.ctx, f.db, claim, STORES_BOOT, an_error(FAIL_SQL_DATA), &mine));
+	struct step_failure failure = {.error = an_error(FAIL_SQL_DATA)};
+
+	assert_true(step_give_up(f.ctx, f.db, claim, STORES_BOOT, &failure, &mine));
 	assert_true(mine);
 }
 

@@ -1,11 +1,12 @@
 -- $1 run id, $2 status, $3 attempt, $4 wave, $5 spec version, $6 deadline, $7 steps_total, $8 steps_done, $9 rows_read,
 -- $10 rows_written, $11 rows_rejected, $12 bytes_read, $13 error, $14 step id or null, $15 outbox kind,
--- $16 true when work became claimable
+-- $16 true when work became claimable, $17 checks passed, $18 warned, $19 failed, $20 errored
 -- The last statement of every change: the locked run as it is now, its version, the outbox and the notifications.
 WITH changed AS (
   UPDATE control.run AS r SET status = $2, attempt = $3::integer, wave = $4::integer, spec_version = $5,
     deadline_at = $6::timestamptz, steps_total = $7::bigint, steps_done = $8::bigint, rows_read = $9::bigint,
     rows_written = $10::bigint, rows_rejected = $11::bigint, bytes_read = $12::bigint, error = $13::json,
+    checks_passed = $17::bigint, checks_warned = $18::bigint, checks_failed = $19::bigint, checks_errored = $20::bigint,
     started_at = CASE WHEN $2 = 'running' THEN coalesce(r.started_at, clock_timestamp()) ELSE r.started_at END,
     finished_at = CASE WHEN $2 IN ('succeeded', 'partial', 'failed', 'cancelled')
       THEN coalesce(r.finished_at, clock_timestamp()) END,

@@ -1,0 +1,320 @@
+/* generate_check: what a declared check asks. What a person wrote stands in parentheses on lines of its own, so that a comment at its
+ * end ends there. */
+#include "etl/generate_check.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "etl/generate_sql.h"
+#include "etl/template.h"
+#include "sql/pg.h"
+
+enum { SAMPLE_TEXT = 200 };
+
+static struct names
+names_of(const struct spec_check *check)
+{
+	return (struct names){.items = check->columns, .count = check->column_count};
+}
+
+/* The rows t of a check's gate, without its `where`. */
+static char *
+gate_rows(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
+{
+	const struct spec_table *table = check->table;
+	const char *where;
+
+	if (check->gate == GATE_STAGING)
+		return ctx_strdup(ctx, "loadstar_stage t");
+	if (table->kind == TABLE_DIMENSION)
+		where = ctx_printf(ctx, "t.is_current AND t.%s <> " UNKNOWN_KEY, pg_identifier(ctx, table->surrogate));
+	else if (check->gate == GATE_PUBLISHED && !text_equal(scope, "table"))
+		where = sql_slice(ctx, table, scope, "t");
+	else
+		return ctx_printf(ctx, "%s t", sql_table(ctx, spec, table));
+	return ctx_printf(ctx, "(SELECT * FROM %s t WHERE %s) t", sql_table(ctx, spec, table), where);
+}
+
+/* The rows t that a check looks at. */
+static char *
+checked_rows(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
+{
+	char *rows = gate_rows(ctx, spec, check, scope);
+
+	if (check->where == NULL)
+		return rows;
+	return ctx_printf(ctx, "(SELECT * FROM %s\n WHERE (\n%s\n)) t", rows, check->where);
+}
+
+/* a IS NULL OR b IS NULL, or all of them not. */
+static char *
+null_test(struct ctx *ctx, struct names names, const char *test, const char *link)
+{
+	struct text out;
+
+	text_init(&out, ctx);
+	for (size_t i = 0; i < names.count; i++)
+		text_addf(&out, "%st.%s %s", i == 0 ? "" : link, pg_identifier(ctx, names.items[i]), test);
+	return out.data;
+}
+
+bool
+check_is_by_row(const struct spec_check *check)
+{
+	return check->kind == CHECK_COMPLETENESS || check->kind == CHECK_VALIDITY;
+}
+
+/* Whether a row fails. NULL of a rule is no failure, as in CHECK constraints. */
+static char *
+row_fails(struct ctx *ctx, const struct spec_check *check)
+{
+	if (check->kind == CHECK_COMPLETENESS)
+		return ctx_printf(ctx, "(%s)", null_test(ctx, names_of(check), "IS NULL", " OR "));
+	return ctx_printf(ctx, "((\n%s\n) IS FALSE)", check->rule);
+}
+
+static char *
+by_row(struct ctx *ctx, const struct spec *spec, const struct spec_check *const *checks, size_t count,
+    const char *scope)
+{
+	struct text out;
+
+	text_init(&out, ctx);
+	for (size_t i = 0; i < count; i++) {
+		const char *where = checks[i]->where == NULL ? "" : ctx_printf(ctx, "(\n%s\n) AND ", checks[i]->where);
+		const char *only =
+		    checks[i]->where == NULL ? "" : ctx_printf(ctx, " FILTER (WHERE (\n%s\n))", checks[i]->where);
+
+		text_addf(&out, "%scount(*)%s AS rows_checked, count(*) FILTER (WHERE %s%s) AS rows_failed",
+		    i == 0 ? "SELECT " : ",\n       ", only, where, row_fails(ctx, checks[i]));
+	}
+	text_addf(&out, "\n  FROM %s", gate_rows(ctx, spec, checks[0], scope));
+	return out.data;
+}
+
+/* Every row of a group of equals fails. Rows with a NULL in the columns are equal to none, as in UNIQUE constraints. */
+static char *
+uniqueness(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
+{
+	return ctx_printf(ctx,
+	    "SELECT COALESCE(sum(n), 0)::bigint AS rows_checked, COALESCE(sum(n) FILTER (WHERE n > 1), 0)::bigint AS rows_failed\n"
+	    "  FROM (SELECT count(*) AS n FROM %s\n         WHERE %s\n         GROUP BY %s) g",
+	    checked_rows(ctx, spec, check, scope), null_test(ctx, names_of(check), "IS NOT NULL", " AND "),
+	    sql_list(ctx, names_of(check), "t"));
+}
+
+/* Rows t with what they refer to: r is empty where that is missing. Rows without a reference are left out, as in foreign keys. */
+static char *
+references(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
+{
+	const struct spec_table *other = check->references;
+	struct names key = {.items = check->referenced, .count = check->column_count};
+	bool surrogate = text_equal(check->referenced[0], other->surrogate);
+	const char *known = "";
+	struct text on;
+
+	text_init(&on, ctx);
+	for (size_t i = 0; i < key.count; i++)
+		text_addf(&on, "%sr.%s = t.%s", i == 0 ? "" : " AND ", pg_identifier(ctx, key.items[i]),
+		    pg_identifier(ctx, check->columns[i]));
+	if (other->kind == TABLE_FACT) /* has no unknown member; -1 stands for no row */
+		known = surrogate && check->allow_unknown ? " UNION SELECT " UNKNOWN_KEY : "";
+	else if (!(surrogate && check->allow_unknown))
+		known = ctx_printf(ctx, " WHERE %s <> " UNKNOWN_KEY, pg_identifier(ctx, other->surrogate));
+	return ctx_printf(ctx, "%s\n  LEFT JOIN (SELECT DISTINCT %s FROM %s%s) r ON %s\n WHERE %s",
+	    checked_rows(ctx, spec, check, scope), sql_list(ctx, key, NULL), sql_table(ctx, spec, other), known,
+	    on.data, null_test(ctx, names_of(check), "IS NOT NULL", " AND "));
+}
+
+static char *
+referential(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
+{
+	return ctx_printf(ctx,
+	    "SELECT count(*) AS rows_checked, count(*) FILTER (WHERE r.%s IS NULL) AS rows_failed\n  FROM %s",
+	    pg_identifier(ctx, check->referenced[0]), references(ctx, spec, check, scope));
+}
+
+/* Of the whole table: a slice of the past says nothing about how fresh the table is. */
+static char *
+freshness(struct ctx *ctx, const struct spec *spec, const struct spec_check *check)
+{
+	char *newest = ctx_printf(ctx, "max(t.%s)", pg_identifier(ctx, check->column));
+
+	return ctx_printf(ctx,
+	    "SELECT %s::timestamptz AS observed,\n"
+	    "       COALESCE(%s::timestamptz >= :now - interval '%lld milliseconds', false) AS passed\n  FROM %s",
+	    newest, newest, (long long)check->max_age_ms, checked_rows(ctx, spec, check, "table"));
+}
+
+/* The rows the slice's last load staged, or left in the slice. */
+static char *
+previous_rows(struct ctx *ctx, const struct spec *spec, const struct spec_check *check)
+{
+	const char *rows = "(result #>> '{slice,rows_after}')::bigint";
+
+	if (check->least_of_previous_ppm < 0 && check->most_of_previous_ppm < 0)
+		return ctx_strdup(ctx, "NULL::bigint");
+	if (check->gate == GATE_STAGING)
+		rows =
+		    "(result #>> '{rows,read}')::bigint - (result #>> '{rows,deduplicated}')::bigint\n"
+		    "               - (result #>> '{rows,filtered}')::bigint - (result #>> '{rows,rejected}')::bigint";
+	return ctx_printf(ctx,
+	    "(SELECT %s\n          FROM loadstar.slice_ledger\n         WHERE table_name = %s AND slice = :slice\n"
+	    "         ORDER BY load_id DESC LIMIT 1)",
+	    rows, pg_literal(ctx, generate_table_name(ctx, spec, check->table->name)));
+}
+
+static char *
+volume(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
+{
+	return ctx_printf(ctx, "SELECT count(*) AS rows_checked,\n       %s AS previous\n  FROM %s",
+	    previous_rows(ctx, spec, check), checked_rows(ctx, spec, check, scope));
+}
+
+static char *
+compare(struct ctx *ctx, const struct spec_check *check)
+{
+	struct text out;
+
+	switch (check->expect) {
+	case EXPECT_NULL: return ctx_strdup(ctx, "value IS NULL");
+	case EXPECT_NUMBER:
+		return ctx_printf(ctx, "abs(value::numeric - (%s)::numeric) <= %s", check->expected,
+		    check->tolerance != NULL ? check->tolerance : "0");
+	case EXPECT_BOOLEAN: return ctx_printf(ctx, "value::text::boolean = %s", check->expected);
+	case EXPECT_TEXT: return ctx_printf(ctx, "value::text = %s", pg_literal(ctx, check->expected));
+	case EXPECT_RANGE: break;
+	}
+	text_init(&out, ctx);
+	if (check->expected_min != NULL)
+		text_addf(&out, "value::numeric >= (%s)::numeric", check->expected_min);
+	if (check->expected_max != NULL)
+		text_addf(&out, "%svalue::numeric <= (%s)::numeric", out.length > 0 ? " AND " : "",
+		    check->expected_max);
+	return out.data;
+}
+
+static char *
+scalar(struct ctx *ctx, const struct spec_check *check)
+{
+	return ctx_printf(ctx,
+	    "SELECT left(value::text, %d) AS observed, COALESCE(%s, false) AS passed\n  FROM (SELECT (\n%s\n) AS value) q",
+	    SAMPLE_TEXT, compare(ctx, check), check->query);
+}
+
+char *
+generate_check(struct ctx *ctx, const struct spec *spec, const struct spec_check *const *checks, size_t count,
+    const char *scope)
+{
+	switch (checks[0]->kind) {
+	case CHECK_COMPLETENESS:
+	case CHECK_VALIDITY: break;
+	case CHECK_UNIQUENESS: return uniqueness(ctx, spec, checks[0], scope);
+	case CHECK_REFERENTIAL: return referential(ctx, spec, checks[0], scope);
+	case CHECK_FRESHNESS: return freshness(ctx, spec, checks[0]);
+	case CHECK_VOLUME: return volume(ctx, spec, checks[0], scope);
+	case CHECK_SQL: return scalar(ctx, checks[0]);
+	}
+	return by_row(ctx, spec, checks, count, scope);
+}
+
+/* Columns to be shown. */
+struct shown {
+	struct ctx *ctx;
+	const struct spec_table *table;
+	struct names names;
+};
+
+static void
+show(struct shown *shown, const char *name)
+{
+	for (size_t i = 0; i < shown->names.count; i++)
+		if (text_equal(shown->names.items[i], name))
+			return;
+	shown->names.items[shown->names.count++] = name;
+}
+
+static bool
+show_word(void *arg, const struct template_word *word)
+{
+	struct shown *shown = arg;
+	const struct spec_column *column =
+	    spec_find_column(shown->table, ctx_strndup(shown->ctx, word->at, word->length));
+
+	if (column != NULL)
+		show(shown, column->name);
+	return true;
+}
+
+/* The key, then what the check names. */
+static struct names
+shown_columns(struct ctx *ctx, const struct spec_check *check)
+{
+	const struct spec_table *table = check->table;
+	struct shown shown = {.ctx = ctx, .table = table};
+
+	shown.names.items =
+	    ctx_alloc_array(ctx, table->column_count + table->lookup_count + table->key_count + 2, sizeof(char *));
+	for (size_t i = 0; i < table->key_count; i++)
+		show(&shown, table->keys[i]);
+	for (size_t i = 0; i < check->column_count; i++)
+		show(&shown, check->columns[i]);
+	if (check->rule != NULL)
+		(void)template_words(check->rule, show_word, &shown);
+	return shown.names;
+}
+
+/* As text, cut: what may be long, and numbers that JSON's readers would round. */
+static bool
+is_shown_as_text(const struct spec_column *column)
+{
+	return column != NULL && (column->type.kind == TYPE_TEXT || column->type.kind == TYPE_JSONB ||
+				     column->type.kind == TYPE_NUMERIC || column->type.kind == TYPE_DOUBLE);
+}
+
+static char *
+shown_list(struct ctx *ctx, const struct spec_check *check)
+{
+	struct names names = shown_columns(ctx, check);
+	struct text out;
+
+	text_init(&out, ctx);
+	for (size_t i = 0; i < names.count; i++) {
+		const char *name = pg_identifier(ctx, names.items[i]);
+
+		text_add(&out, i == 0 ? "" : ", ");
+		if (is_shown_as_text(spec_find_column(check->table, names.items[i])))
+			text_addf(&out, "left(t.%s::text, %d) AS %s", name, SAMPLE_TEXT, name);
+		else
+			text_addf(&out, "t.%s", name);
+	}
+	return out.data;
+}
+
+char *
+generate_check_sample(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
+{
+	char *rows;
+
+	switch (check->kind) {
+	case CHECK_COMPLETENESS:
+	case CHECK_VALIDITY:
+		rows = ctx_printf(ctx, "%s\n         WHERE %s", checked_rows(ctx, spec, check, scope),
+		    row_fails(ctx, check));
+		break;
+	case CHECK_UNIQUENESS:
+		rows = ctx_printf(ctx, "%s\n          JOIN (SELECT %s FROM %s GROUP BY %s HAVING count(*) > 1) d ON %s",
+		    checked_rows(ctx, spec, check, scope), sql_list(ctx, names_of(check), "t"),
+		    checked_rows(ctx, spec, check, scope), sql_list(ctx, names_of(check), "t"),
+		    sql_equal(ctx, names_of(check), "t", "d"));
+		break;
+	case CHECK_REFERENTIAL:
+		rows = ctx_printf(ctx, "%s AND r.%s IS NULL", references(ctx, spec, check, scope),
+		    pg_identifier(ctx, check->referenced[0]));
+		break;
+	default: return NULL;
+	}
+	return ctx_printf(ctx,
+	    "SELECT COALESCE(json_agg(s), '[]')\n  FROM (SELECT %s\n          FROM %s\n         ORDER BY %s\n         LIMIT %d) s",
+	    shown_list(ctx, check), rows, sql_list(ctx, names_keys(check->table), "t"), CHECK_SAMPLE_ROWS);
+}
