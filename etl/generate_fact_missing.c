@@ -120,8 +120,13 @@ static void
 quarantine(const struct fact *fact, const struct spec_lookup *lookup)
 {
 	struct ctx *ctx = fact->ctx;
-	const char *time = fact->table->time;
+	const char *time = fact->table->time, *place = "", *place_of = "";
 
+	if (spec_table_is_fed_by_files(fact->table)) {
+		place = ", file_id, file, line";
+		place_of =
+		    ", t.file_id, (SELECT f.path FROM loadstar_files f WHERE f.file_id = t.file_id), t.loadstar_line";
+	}
 	statement_add(ctx, fact->out, ctx_printf(ctx, "reject rows without %s", lookup->column),
 	    ctx_printf(ctx,
 		"WITH missing AS (\n"
@@ -129,9 +134,11 @@ quarantine(const struct fact *fact, const struct spec_lookup *lookup)
 		"     WHERE l.loadstar_key IS NULL),\n"
 		"taken AS (\n"
 		"    DELETE FROM loadstar_stage s USING missing m WHERE s.stage_row = m.stage_row RETURNING s.*)\n"
-		"INSERT INTO loadstar_rejects (stage_row, column_name, rule, raw_text, row_time)\n"
-		"SELECT t.stage_row, %s, 'lookup_missing', (to_jsonb(t) - 'stage_row')::text, %s FROM taken t",
-		sql_lookup_join(ctx, fact->spec, lookup, "l", "s", ""), pg_literal(ctx, lookup->column),
+		"INSERT INTO loadstar_rejects (stage_row%s, column_name, rule, raw_text, row_time)\n"
+		"SELECT t.stage_row%s, %s, 'lookup_missing',\n"
+		"       (to_jsonb(t) - '{stage_row,loadstar_line,file_id}'::text[])::text, %s FROM taken t",
+		sql_lookup_join(ctx, fact->spec, lookup, "l", "s", ""), place, place_of,
+		pg_literal(ctx, lookup->column),
 		time == NULL ? "NULL" : ctx_printf(ctx, "t.%s::timestamptz", pg_identifier(ctx, time))));
 }
 

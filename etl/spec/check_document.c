@@ -180,9 +180,10 @@ check_document(struct parse *parse)
 	check_waves(parse);
 	check_checks(parse);
 	for (size_t i = 0; i < spec->param_count; i++) {
-		spec->params[i].in_query = used[i];
-		if (!used[i] && !spec->params[i].picks_batch && parse->findings.count == 0)
+		spec->params[i].in_query = spec->params[i].in_query || used[i]; /* one of post_load may */
+		if (!spec->params[i].in_query && !spec->params[i].picks_batch && parse->findings.count == 0)
 			(void)finding(&parse->findings, &spec->params[i].place, "no query uses ':%s'",
 			    spec->params[i].name);
 	}
+	check_schedule_params(parse);
 }

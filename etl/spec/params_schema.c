@@ -53,7 +53,7 @@ spec_params_schema(struct ctx *ctx, const struct spec *spec)
 
 	for (size_t i = 0; i < spec->param_count; i++) {
 		json_put(properties, spec->params[i].name, param_schema(ctx, &spec->params[i]));
-		if (spec->params[i].default_text == NULL)
+		if (spec_param_is_required(&spec->params[i]))
 			json_add_string(ctx, required, spec->params[i].name);
 	}
 	json_put_string(ctx, schema, "$schema", "https://json-schema.org/draft/2020-12/schema");

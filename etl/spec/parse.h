@@ -126,6 +126,7 @@ void check_file_table(struct parse *parse, struct spec_table *table, const struc
 bool find_sql_file(struct parse *parse, const struct node *node, const char **path, const char **text);
 void check_query(struct parse *parse, struct spec_table *table, const struct node *node, bool *params_used);
 void check_waves(struct parse *parse);
+void check_schedule_params(struct parse *parse); /* last: what is required shows in how parameters are used */
 
 /* "timestamptz", "numeric(10,2)"; false: no type of ours. */
 bool spec_type_parse(const char *text, struct spec_type *type) MUST_CHECK;

@@ -46,8 +46,10 @@ check_placeholder(void *arg, const char *name, int line, int column)
 	if (text_equal(name, "run_id") || text_equal(name, "load_id"))
 		return true;
 	for (size_t i = 0; i < spec->param_count; i++)
-		if (text_equal(spec->params[i].name, name))
+		if (text_equal(spec->params[i].name, name)) {
+			spec->params[i].in_query = true;
 			return true;
+		}
 	return finding(&check->parse->findings, &place, "':%s' is neither a parameter nor run_id or load_id", name);
 }
 

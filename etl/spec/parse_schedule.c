@@ -70,14 +70,23 @@ read_values(struct parse *parse, const struct node *schedule)
 
 	for (const struct node *value = is_map ? map->first : NULL; value != NULL; value = value->next)
 		read_value(parse, value, values);
+	return values;
+}
+
+void
+check_schedule_params(struct parse *parse)
+{
+	const struct node *schedule = node_get(parse->root, "schedule"), *map = node_get(schedule, "params");
+
+	if (parse->spec->schedule == NULL)
+		return;
 	for (size_t i = 0; i < parse->spec->param_count; i++) {
 		const struct spec_param *param = &parse->spec->params[i];
 
-		if (param->default_text == NULL && (!is_map || node_get(map, param->name) == NULL))
+		if (spec_param_is_required(param) && node_get(map, param->name) == NULL)
 			(void)finding(&parse->findings, &schedule->key_place,
 			    "the schedule's params lack '%s', which has no default", param->name);
 	}
-	return values;
 }
 
 /* A cron that can be understood and fires some time. */

@@ -123,7 +123,8 @@ WITH missing AS (
 taken AS (
     DELETE FROM loadstar_stage s USING missing m WHERE s.stage_row = m.stage_row RETURNING s.*)
 INSERT INTO loadstar_rejects (stage_row, column_name, rule, raw_text, row_time)
-SELECT t.stage_row, 'list_key', 'lookup_missing', (to_jsonb(t) - 'stage_row')::text, t."day"::timestamptz FROM taken t;
+SELECT t.stage_row, 'list_key', 'lookup_missing',
+       (to_jsonb(t) - '{stage_row,loadstar_line,file_id}'::text[])::text, t."day"::timestamptz FROM taken t;
 
 -- publish: count rows before
 SELECT count(*) AS rows_before FROM "public"."fact_ask" t WHERE t."day" >= :from AND t."day" < :to;

@@ -18,6 +18,20 @@ def loaded():
         yield service
 
 
+@pytest.fixture(scope="module")
+def make_module_service():
+    """As make_service, for all tests of a file."""
+    services = []
+
+    def make(**options):
+        services.append(Service(**options))
+        return services[-1]
+
+    yield make
+    for service in services:
+        service.close()
+
+
 @pytest.fixture
 def make_service():
     """Services of a test's own, started by it, gone with it."""

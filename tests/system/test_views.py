@@ -16,6 +16,7 @@ VIEWS = [
     "vw_surgeon_performance", "vw_surgeon_procedure_categories", "vw_facility_performance", "vw_daily_procedure_volume",
     "vw_procedures_by_time_of_day", "vw_outcomes_by_demographics",
 ]
+HEALTH = "vw_telemetry_system_health"  # of points, not of operations: test_telemetry.py
 
 
 def rows(service, view, **options):
@@ -41,8 +42,8 @@ def view_step(service, run_id):
 
 def test_pipeline_tells_its_views_and_questions(loaded):
     pipeline = loaded.get("/v1/pipelines/medrobotics").json()
-    assert [view["name"] for view in pipeline["views"]] == VIEWS
-    assert {query["name"] for query in pipeline["queries"]} == set(ASKED)
+    assert [view["name"] for view in pipeline["views"]] == [*VIEWS, HEALTH]
+    assert {query["name"] for query in pipeline["queries"]} == {*ASKED, "robot_health"}
     assert all(query["question"].endswith("?") for query in pipeline["queries"])
 
 

@@ -298,3 +298,54 @@ SELECT age_group,
        round(avg(satisfaction_score), 2) AS average_satisfaction
   FROM fact_procedures
  GROUP BY age_group, sex;
+
+-- A robot: what it reported while it was used, and whether it needs a look. Robot and facility: last. Robots that reported nothing
+-- are there, with zeros. Tracking error: how far a joint was from where it was told to be.
+CREATE OR REPLACE VIEW vw_telemetry_system_health AS
+WITH robot AS (
+  SELECT DISTINCT ON (robot_id) * FROM dim_robots WHERE robot_key <> -1 ORDER BY robot_id, effective_from DESC
+), reported AS (
+  SELECT robot_id,
+         count(*) AS samples,
+         count(DISTINCT procedure_id) AS procedures,
+         min(recorded_at) AS first_at,
+         max(recorded_at) AS last_at,
+         round(avg(latency_ms), 2) AS average_latency_ms,
+         max(latency_ms) AS highest_latency_ms,
+         round(avg(abs(target_deg - position_deg)), 4) AS average_tracking_error_deg,
+         round(avg(torque_nm), 3) AS average_torque_nm,
+         round(avg(current_a), 3) AS average_current_a,
+         max(temperature_c) AS highest_temperature_c,
+         count(*) FILTER (WHERE status = 'warning') AS warnings,
+         count(*) FILTER (WHERE status = 'fault') AS faults,
+         max(recorded_at) FILTER (WHERE status = 'fault') AS last_fault_at
+    FROM fact_procedure_telemetry
+   GROUP BY robot_id
+)
+SELECT r.robot_id,
+       r.manufacturer,
+       r.model,
+       r.software_version,
+       r.status,
+       r.facility_id,
+       coalesce(t.samples, 0) AS samples,
+       coalesce(t.procedures, 0) AS procedures,
+       t.first_at,
+       t.last_at,
+       t.average_latency_ms,
+       t.highest_latency_ms,
+       t.average_tracking_error_deg,
+       t.average_torque_nm,
+       t.average_current_a,
+       t.highest_temperature_c,
+       coalesce(t.warnings, 0) AS warnings,
+       coalesce(t.faults, 0) AS faults,
+       round(1000.0 * t.faults / nullif(t.samples, 0), 3) AS faults_per_1000,
+       round(1000.0 * t.warnings / nullif(t.samples, 0), 3) AS warnings_per_1000,
+       t.last_fault_at,
+       CASE WHEN t.samples IS NULL THEN 'no data'
+            WHEN 1000.0 * t.faults / t.samples >= 2 THEN 'inspect'
+            WHEN t.faults > 0 OR 1000.0 * t.warnings / t.samples >= 20 THEN 'watch'
+            ELSE 'good' END AS health
+  FROM robot r
+  LEFT JOIN reported t ON t.robot_id = r.robot_id;
