@@ -133,7 +133,8 @@ def urls(service):
     """Connections of another process to the databases of this one."""
     url = lambda db: f"postgresql://loadstar@/{db}?host={service.home}/socket"
     return {"LOADSTAR_DATABASE_URL": url("loadstar"), "LOADSTAR_CONNECTION_WAREHOUSE": url("warehouse"),
-            "LOADSTAR_CONNECTION_MEDROBOTICS_SOURCE": url("medrobotics_source")}
+            "LOADSTAR_CONNECTION_MEDROBOTICS_SOURCE": url("medrobotics_source"),
+            "LOADSTAR_CONNECTION_MEDROBOTICS_FILES": f"file://{service.home}/files/medrobotics"}
 
 
 # -- metrics

@@ -36,6 +36,7 @@ def replica_of(first, binary=None, pipelines=None, **env):
         "LOADSTAR_JWT_SECRET_FILE": f"{first.home}/jwt_secret",
         "LOADSTAR_CONNECTION_WAREHOUSE": url(first, "warehouse"),
         "LOADSTAR_CONNECTION_MEDROBOTICS_SOURCE": url(first, "medrobotics_source"),
+        "LOADSTAR_CONNECTION_MEDROBOTICS_FILES": f"file://{first.home}/files/medrobotics",
         **env})
 
 

@@ -66,7 +66,8 @@ def test_cancel_ends_a_stopped_workers_step(make_service):
 
 def connections(service):
     url = lambda db: f"postgresql://loadstar@/{db}?host={service.home}/socket"
-    return {"LOADSTAR_CONNECTION_WAREHOUSE": url("warehouse"), "LOADSTAR_CONNECTION_MEDROBOTICS_SOURCE": url("medrobotics_source")}
+    return {"LOADSTAR_CONNECTION_WAREHOUSE": url("warehouse"), "LOADSTAR_CONNECTION_MEDROBOTICS_SOURCE": url("medrobotics_source"),
+            "LOADSTAR_CONNECTION_MEDROBOTICS_FILES": f"file://{service.home}/files/medrobotics"}
 
 
 def test_another_replica_takes_over(make_service):
