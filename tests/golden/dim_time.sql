@@ -143,26 +143,26 @@ SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opene
 -- publish: re-point fact_when.at_time_key
 UPDATE "public"."fact_when" t SET "at_time_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_when" f JOIN loadstar_keys k ON k."minute_of_day" = (EXTRACT(HOUR FROM (f."at" AT TIME ZONE 'Europe/Zurich')) * 60 + EXTRACT(MINUTE FROM (f."at" AT TIME ZONE 'Europe/Zurich')))::integer
+  FROM "public"."fact_when" f JOIN loadstar_keys k ON k."minute_of_day" = floor(date_part('epoch', (f."at" AT TIME ZONE 'Europe/Zurich')::time) / 60)::integer
   LEFT JOIN (SELECT d."minute_of_day", d."time_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_time" d
           JOIN loadstar_keys k ON d."minute_of_day" = k."minute_of_day"
          WHERE d."time_key" <> -1 AND d.is_current) l
-         ON l."minute_of_day" = (EXTRACT(HOUR FROM (f."at" AT TIME ZONE 'Europe/Zurich')) * 60 + EXTRACT(MINUTE FROM (f."at" AT TIME ZONE 'Europe/Zurich')))::integer
+         ON l."minute_of_day" = floor(date_part('epoch', (f."at" AT TIME ZONE 'Europe/Zurich')::time) / 60)::integer
  WHERE f."at_time_key" = -1) resolved
  WHERE t.ctid = resolved.row_id AND t."at_time_key" <> resolved.loadstar_key;
 
 -- publish: re-point fact_when.local_time_key
 UPDATE "public"."fact_when" t SET "local_time_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
-  FROM "public"."fact_when" f JOIN loadstar_keys k ON k."minute_of_day" = (EXTRACT(HOUR FROM f."local") * 60 + EXTRACT(MINUTE FROM f."local"))::integer
+  FROM "public"."fact_when" f JOIN loadstar_keys k ON k."minute_of_day" = floor(date_part('epoch', f."local"::time) / 60)::integer
   LEFT JOIN (SELECT d."minute_of_day", d."time_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_time" d
           JOIN loadstar_keys k ON d."minute_of_day" = k."minute_of_day"
          WHERE d."time_key" <> -1 AND d.is_current) l
-         ON l."minute_of_day" = (EXTRACT(HOUR FROM f."local") * 60 + EXTRACT(MINUTE FROM f."local"))::integer
+         ON l."minute_of_day" = floor(date_part('epoch', f."local"::time) / 60)::integer
  WHERE f."local_time_key" = -1) resolved
  WHERE t.ctid = resolved.row_id AND t."local_time_key" <> resolved.loadstar_key;
 

@@ -105,7 +105,7 @@ WITH written AS (
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_time" d
          WHERE d."time_key" <> -1 AND d.is_current) l2
-         ON l2."minute_of_day" = (EXTRACT(HOUR FROM (s."at" AT TIME ZONE 'Europe/Zurich')) * 60 + EXTRACT(MINUTE FROM (s."at" AT TIME ZONE 'Europe/Zurich')))::integer
+         ON l2."minute_of_day" = floor(date_part('epoch', (s."at" AT TIME ZONE 'Europe/Zurich')::time) / 60)::integer
   LEFT JOIN (SELECT d."full_date", d."date_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_date" d
@@ -115,7 +115,7 @@ WITH written AS (
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_time" d
          WHERE d."time_key" <> -1 AND d.is_current) l4
-         ON l4."minute_of_day" = (EXTRACT(HOUR FROM s."local") * 60 + EXTRACT(MINUTE FROM s."local"))::integer
+         ON l4."minute_of_day" = floor(date_part('epoch', s."local"::time) / 60)::integer
   LEFT JOIN (SELECT d."full_date", d."date_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_date" d
@@ -140,7 +140,7 @@ SELECT s."id", s."at", s."local", s."day", COALESCE(l1.loadstar_key, -1) AS "at_
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_time" d
          WHERE d."time_key" <> -1 AND d.is_current) l2
-         ON l2."minute_of_day" = (EXTRACT(HOUR FROM (s."at" AT TIME ZONE 'Europe/Zurich')) * 60 + EXTRACT(MINUTE FROM (s."at" AT TIME ZONE 'Europe/Zurich')))::integer
+         ON l2."minute_of_day" = floor(date_part('epoch', (s."at" AT TIME ZONE 'Europe/Zurich')::time) / 60)::integer
   LEFT JOIN (SELECT d."full_date", d."date_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_date" d
@@ -150,7 +150,7 @@ SELECT s."id", s."at", s."local", s."day", COALESCE(l1.loadstar_key, -1) AS "at_
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_time" d
          WHERE d."time_key" <> -1 AND d.is_current) l4
-         ON l4."minute_of_day" = (EXTRACT(HOUR FROM s."local") * 60 + EXTRACT(MINUTE FROM s."local"))::integer
+         ON l4."minute_of_day" = floor(date_part('epoch', s."local"::time) / 60)::integer
   LEFT JOIN (SELECT d."full_date", d."date_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_date" d

@@ -39,6 +39,13 @@ static const char document[] =
     "    key: [id]\n"
     "    columns: { id: integer, name: text, note: text, since: timestamptz }\n"
     "    history: { scd: 2, valid_from: since, deletes: ignore }\n"
+    "  dim_pair:\n"
+    "    kind: dimension\n"
+    "    source: { from: shop, query: pair.sql }\n"
+    "    surrogate: pair_key\n"
+    "    key: [one, other]\n"
+    "    columns: { one: text, other: date, name: text }\n"
+    "    write: replace\n"
     "  dim_date:\n"
     "    kind: dimension\n"
     "    source: { generate: date, start: 2024-01-01, years: 2, fiscal_year_start: 4 }\n"
@@ -115,6 +122,12 @@ static const char document[] =
     "    lookups:\n"
     "      upsert_key: { fact: fact_upsert, match: id, missing: quarantine }\n"
     "      all_key: { fact: fact_all, match: all_id }\n"
+    "  fact_pair:\n"
+    "    kind: fact\n"
+    "    source: { from: shop, query: of_pair.sql }\n"
+    "    grain: [id]\n"
+    "    columns: { id: integer, second: date, first: text }\n"
+    "    lookups: { pair_key: { dimension: dim_pair, match: [first, second], missing: infer } }\n"
     "  fact_when:\n"
     "    kind: fact\n"
     "    source: { from: shop, query: when.sql }\n"
@@ -137,7 +150,9 @@ static struct spec_file files[] = {
     {"line.sql", "SELECT * FROM fact_line WHERE day >= :from AND day < :to"},
     {"list.sql", "SELECT * FROM dim_list"},
     {"now.sql", "SELECT * FROM dim_now"},
+    {"of_pair.sql", "SELECT * FROM fact_pair"},
     {"once.sql", "SELECT * FROM fact_once WHERE day >= :from AND day < :to"},
+    {"pair.sql", "SELECT * FROM dim_pair"},
     {"past.sql", "SELECT * FROM dim_past"},
     {"pipeline.yaml", document},
     {"upsert.sql", "SELECT * FROM fact_upsert WHERE day >= :from AND day < :to"},
@@ -145,7 +160,7 @@ static struct spec_file files[] = {
 };
 
 #define TABLES \
-	"dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all, fact_guess, fact_ask, fact_line, fact_when"
+	"dim_first, dim_now, dim_list, dim_past, fact_append, fact_once, fact_upsert, fact_all, fact_guess, fact_ask, fact_line, fact_when, dim_pair, fact_pair"
 
 static const char source_tables[] =
     "DROP TABLE IF EXISTS " TABLES ";"
@@ -160,6 +175,8 @@ static const char source_tables[] =
     "CREATE TABLE fact_guess (id int, first_id int, now_id int, list_id int, past_id int, day timestamptz);"
     "CREATE TABLE fact_ask (id int, now_id int, list_id int, past_id int, day timestamptz);"
     "CREATE TABLE fact_line (id int, line int, all_id int, day timestamptz);"
+    "CREATE TABLE dim_pair (one text, other date, name text);"
+    "CREATE TABLE fact_pair (id int, second date, first text);"
     "CREATE TABLE fact_when (id int, at timestamptz, local timestamp, day date);";
 
 const struct loads_pipeline kinds_pipeline = {

@@ -71,6 +71,36 @@ test_infer(void **state)
 	assert_int_equal(outcome.counts.unchanged, 2);
 }
 
+/* A key of two columns is known as a whole or not at all. */
+static void
+test_infer_pairs(void **state)
+{
+	static const char pairs[] =
+	    "SELECT pair_key, one, other, name, is_inferred FROM dim_pair WHERE pair_key > 0 ORDER BY 1";
+	static const char facts[] = "SELECT id, pair_key FROM fact_pair ORDER BY id";
+	struct loads *loads = *state;
+	struct slice_outcome outcome;
+
+	source(loads, "dim_pair", "('a', '2024-01-01', 'x')");
+	(void)loads_load(loads, "dim_pair", -1);
+	source(loads, "fact_pair",
+	    "(1, '2024-01-01', 'a'), (2, '2024-01-02', 'a'), (3, NULL, 'a'), (4, '2024-01-01', NULL), (5, '2024-01-02', 'a')");
+	outcome = loads_load(loads, "fact_pair", -1);
+	assert_int_equal(outcome.counts.members_inferred, 1);
+	assert_string_equal(loads_ask(loads, pairs), "1 a 2024-01-01 x f\n2 a 2024-01-02 - t");
+	assert_string_equal(loads_ask(loads, facts), "1 1\n2 2\n3 -1\n4 -1\n5 2");
+	source(loads, "dim_pair", "('a', '2024-01-02', 'y')");
+	outcome = loads_load(loads, "dim_pair", -1);
+	assert_int_equal(outcome.counts.updated, 1);
+	assert_int_equal(outcome.counts.rows_deleted, 1);
+	assert_int_equal(outcome.counts.rows_repointed, 1);
+	assert_string_equal(loads_ask(loads, pairs), "2 a 2024-01-02 y f");
+	outcome = loads_load(loads, "fact_pair", -1);
+	assert_int_equal(outcome.counts.members_inferred, 1);
+	assert_string_equal(loads_ask(loads, pairs), "1 a 2024-01-01 - t\n2 a 2024-01-02 y f");
+	assert_string_equal(loads_ask(loads, facts), "1 1\n2 2\n3 -1\n4 -1\n5 2");
+}
+
 /* The dimension's load makes an inferred member whole: same row, same key, whatever kind it is. */
 static void
 test_complete(void **state)
@@ -352,6 +382,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_infer, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_infer_pairs, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_complete, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_complete_with_versions, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_others_follow, setup, teardown),
