@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "etl/table_changes.h"
 #include "etl/warehouse.h"
 #include "sql/pipeline_store.h"
 
@@ -69,6 +70,34 @@ judge(struct ctx *ctx, const struct apply *apply, const struct spec *spec, struc
 	return true;
 }
 
+/* What the next run would do to the tables. A warehouse that cannot be asked now is no reason to refuse: the ddl step asks again. */
+static bool
+plan_ddl(struct ctx *ctx, const struct apply *apply, const struct spec *spec, struct applied *applied)
+{
+	json_t *ddl = json_new_array(ctx);
+	struct table_changes changes;
+	struct pg *pg;
+
+	if (!warehouse_open_reader(ctx, apply->config, spec, "apply", &pg)) {
+		log_failure(ctx, "the warehouse cannot be asked what a version means for its tables");
+		fail_clear(ctx);
+		return true;
+	}
+	for (size_t i = 0; i < spec->table_count; i++) {
+		if (!table_changes_find(ctx, pg, spec, &spec->tables[i], &changes))
+			return false;
+		for (size_t k = 0; k < changes.count; k++) {
+			json_add(ddl, table_change_to_json(ctx, &changes, &changes.items[k]));
+			if (applied->ddl_refused == NULL && changes.items[k].refused != NULL)
+				applied->ddl_refused =
+				    ctx_printf(ctx, "%s.%s", changes.table->name, changes.items[k].refused);
+		}
+	}
+	applied->ddl = ddl;
+	pg_close(pg);
+	return true;
+}
+
 /* The first change as the message, all of them as fields. */
 static bool
 refuse(struct ctx *ctx, const struct applied *applied)
@@ -101,6 +130,8 @@ activate(struct ctx *ctx, const struct apply *apply, const struct spec *spec, st
 		return true;
 	if (applied->difference.loses)
 		return refuse(ctx, applied);
+	if (applied->ddl_refused != NULL)
+		return fail(ctx, FAIL_SPEC_REFUSED, "%s: %s", applied->pipeline, applied->ddl_refused);
 	if (!pipeline_apply(ctx, apply->db, &offer, &applied->changed))
 		return false;
 	if (applied->changed)
@@ -112,7 +143,8 @@ activate(struct ctx *ctx, const struct apply *apply, const struct spec *spec, st
 bool
 apply_spec(struct ctx *ctx, const struct apply *apply, const struct spec *spec, struct applied *applied)
 {
-	return judge(ctx, apply, spec, applied) && activate(ctx, apply, spec, applied, false);
+	return judge(ctx, apply, spec, applied) && plan_ddl(ctx, apply, spec, applied) &&
+	       activate(ctx, apply, spec, applied, false);
 }
 
 bool

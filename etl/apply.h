@@ -27,7 +27,10 @@ struct applied {
 	const char *pipeline, *hash;
 	const char *before; /* the version that was active; NULL: there was no such pipeline */
 	struct difference difference;
-	bool changed; /* the version was not active before; for a dry run: would not have been */
+	json_t *
+	    ddl; /* changes of tables that are there (table_changes.h); NULL: the warehouse was not asked, or did not answer */
+	const char *ddl_refused; /* the first of them that cannot be made */
+	bool changed;            /* the version was not active before; for a dry run: would not have been */
 };
 
 /* FAIL_SPEC_REFUSED with a field for each change that loses something; never for a dry run, which tells it in the difference. */

@@ -54,7 +54,7 @@ struct load_counts {
 };
 
 /* DDL of one table with its bookkeeping (surrogate, effective_from …, load_id, loaded_at, observation log, retired keys, unique
- * keys, indexes, the unknown member -1). Idempotent: CREATE … IF NOT EXISTS and guarded ALTERs that add new columns. */
+ * keys, indexes, the unknown member -1). Idempotent: what is there is left as it is (table_changes.h extends it). */
 bool generate_ddl(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out) MUST_CHECK;
 

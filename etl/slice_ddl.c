@@ -9,7 +9,7 @@ create_bookkeeping(struct ctx *ctx, struct pg *pg)
 	static const char *const statements[] = {"bookkeeping_lock", "bookkeeping_schema", "bookkeeping_control",
 	    "bookkeeping_fence", "bookkeeping_ledger", "bookkeeping_quarantine", "bookkeeping_quarantine_open",
 	    "bookkeeping_quarantine_run", "bookkeeping_quarantine_pipeline", "bookkeeping_fence_files",
-	    "bookkeeping_file", "bookkeeping_file_ledger", "bookkeeping_file_ledger_pipeline"};
+	    "bookkeeping_file", "bookkeeping_file_ledger", "bookkeeping_file_ledger_pipeline", "bookkeeping_ddl_log"};
 
 	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++)
 		if (!warehouse_query(ctx, pg, statements[i], PG_NO_PARAMS, NULL))
@@ -85,14 +85,23 @@ static bool
 create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table *const *tables, size_t count)
 {
 	const struct spec *spec = loading->job->spec;
-	struct load_statements statements;
 
 	for (size_t i = 0; i < spec->table_count; i++)
 		if ((spec->view_count > 0 || is_wanted(ctx, spec, &spec->tables[i], tables, count)) &&
-		    (!generate_ddl(ctx, spec, &spec->tables[i], &statements) ||
-			!run_statements(ctx, loading, &statements)))
+		    !change_table(ctx, loading, &spec->tables[i]))
 			return false;
-	return true;
+	return !loading->views_dropped || slice_create_views(ctx, loading->job, loading->warehouse);
+}
+
+static void
+log_changes(struct ctx *ctx, struct loading *loading)
+{
+	json_t *change;
+	size_t i;
+
+	json_array_foreach(loading->changes, i, change)
+		log_event(ctx, loading->job, LOG_INFO, "a table was changed", change);
+	log_trace(ctx, loading, "tables are as declared");
 }
 
 bool
@@ -109,7 +118,7 @@ slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct spec_
 	pg = loading.warehouse;
 	if (pg_begin(own, pg) && create_bookkeeping(own, pg) && claim_pipeline(own, job, pg) &&
 	    check_numbers(own, job, pg) && create_tables(own, &loading, tables, count) && pg_commit(own, pg)) {
-		log_trace(own, &loading, "tables are as declared");
+		log_changes(own, &loading);
 		return true;
 	}
 	pg_rollback(pg);

@@ -17,6 +17,8 @@ struct loading {
 	const char *snapshot_at;   /* the source's time just before the extraction */
 	const char *file_ids;      /* of a slice of files, as an array; NULL: no such slice */
 	const char *asked_at;      /* the time :now of checks; NULL: none were asked */
+	json_t *changes;           /* of tables, made by a ddl step; logged when they are committed */
+	bool views_dropped;        /* by a ddl step, which makes them again */
 	json_t *trace;             /* what was done; logged when no lock is held */
 	int64_t since_us;          /* monotonic: start of the phase being traced */
 };
@@ -96,6 +98,13 @@ bool check_published(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 /* Writes what was traced to the run's log, and forgets it. */
 void log_trace(struct ctx *ctx, struct loading *loading, const char *message);
 void log_event(struct ctx *ctx, const struct slice_job *job, enum log_level level, const char *message, json_t *fields);
+
+/* slice_ddl_change.c: the table is made, or becomes as it is declared. */
+bool change_table(struct ctx *ctx, struct loading *loading, const struct spec_table *table) MUST_CHECK;
+
+/* slice_views.c: the declared views go, and come, in a transaction of a ddl step. */
+bool slice_drop_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;
+bool slice_create_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;
 
 /* slice_ddl.c: the pipeline's tables are this control database's, in this epoch, or nobody's yet. */
 bool claim_pipeline(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;

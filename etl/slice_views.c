@@ -82,11 +82,30 @@ apply(struct ctx *ctx, struct pg *pg, const struct spec *spec, int64_t *dropped)
 }
 
 static bool
+look_in_schema(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
+{
+	return warehouse_query(ctx, pg, "view_search_path", PG_PARAMS(pg_identifier(ctx, job->spec->schema)), NULL);
+}
+
+bool
+slice_drop_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
+{
+	return look_in_schema(ctx, job, pg) && drop_views(ctx, pg, job->spec, 0);
+}
+
+bool
+slice_create_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
+{
+	int64_t dropped;
+
+	return look_in_schema(ctx, job, pg) && apply(ctx, pg, job->spec, &dropped);
+}
+
+static bool
 begin(struct ctx *ctx, const struct slice_job *job, struct pg *pg)
 {
 	return pg_begin(ctx, pg) && warehouse_query(ctx, pg, "bookkeeping_lock", PG_NO_PARAMS, NULL) &&
-	       claim_pipeline(ctx, job, pg) &&
-	       warehouse_query(ctx, pg, "view_search_path", PG_PARAMS(pg_identifier(ctx, job->spec->schema)), NULL);
+	       claim_pipeline(ctx, job, pg) && look_in_schema(ctx, job, pg);
 }
 
 bool

@@ -59,7 +59,8 @@ struct spec_column {
 	bool key;     /* part of key or grain */
 	bool tracked; /* SCD2: a change opens a version; else it is overwritten in all versions */
 	bool not_null;
-	bool implicit; /* not declared: file_id of a table that is fed by files */
+	const char *default_text; /* of rows that were there before the column; NULL: none */
+	bool implicit;            /* not declared: file_id of a table that is fed by files */
 	const char *comment;
 	struct spec_place place;
 };

@@ -65,9 +65,13 @@ reply_applied(struct ctx *ctx, struct reply *reply, const struct applied *applie
 	json_put_string(ctx, object, "version", applied->hash);
 	json_put_string(ctx, object, "before", applied->before);
 	json_put_bool(object, "changed", applied->changed);
-	json_put_bool(object, "allowed", !applied->difference.loses);
+	json_put_bool(object, "allowed", !applied->difference.loses && applied->ddl_refused == NULL);
 	json_put_bool(object, "dry_run", dry_run);
 	json_put(object, "changes", difference_to_json(ctx, &applied->difference));
+	if (applied->ddl != NULL)
+		json_put(object, "ddl", applied->ddl);
+	else
+		json_put_null(object, "ddl");
 	return reply_json(ctx, reply, 200, object);
 }
 

@@ -56,6 +56,9 @@ show_applied(struct ctx *ctx, const struct client *client, const json_t *applied
 		       : "is active now");
 	json_array_foreach(json_object_get(applied, "changes"), i, change)
 		print_change(ctx, change);
+	json_array_foreach(json_object_get(applied, "ddl"), i, change)
+		(void)printf("  %s%s\n", json_string_or(change, "statement", "refused: "),
+		    json_string_or(change, "reason", ""));
 	return allowed ? EXIT_SUCCEEDED : EXIT_USAGE;
 }
 

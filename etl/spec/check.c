@@ -104,6 +104,9 @@ check_columns(struct parse *parse, const struct spec_table *table)
 		else if (text_equal(column->name, table->surrogate))
 			(void)finding(&parse->findings, &column->place, "'%s' is the surrogate key already",
 			    column->name);
+		if (column->default_text != NULL && !spec_type_accepts(&column->type, column->default_text))
+			(void)finding(&parse->findings, &column->place, "the default of '%s' is no %s", column->name,
+			    spec_type_name(parse->findings.ctx, &column->type));
 	}
 }
 

@@ -28,6 +28,7 @@ column_to_json(struct ctx *ctx, const struct spec_column *column)
 	json_put_bool(object, "key", column->key);
 	json_put_bool(object, "tracked", column->tracked);
 	json_put_bool(object, "not_null", column->not_null);
+	json_put_string(ctx, object, "default", column->default_text);
 	json_put_string(ctx, object, "comment", column->comment);
 	return object;
 }

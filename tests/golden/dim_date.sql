@@ -47,39 +47,6 @@ INSERT INTO "public"."dim_date" ("date_key", "full_date", effective_from, effect
 VALUES (-1, DATE '0001-01-01', '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, 0, now())
 ON CONFLICT ("date_key") DO NOTHING;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['full_date', 'year', 'quarter', 'month', 'month_name', 'day_of_month', 'day_of_year', 'day_of_week', 'day_name', 'iso_year', 'iso_week', 'is_weekend', 'is_month_end', 'month_start', 'month_end', 'fiscal_year', 'fiscal_quarter', 'fiscal_month', 'is_inferred']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_date"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."dim_date"
-        ADD COLUMN IF NOT EXISTS "full_date" date,
-        ADD COLUMN IF NOT EXISTS "year" integer,
-        ADD COLUMN IF NOT EXISTS "quarter" integer,
-        ADD COLUMN IF NOT EXISTS "month" integer,
-        ADD COLUMN IF NOT EXISTS "month_name" text,
-        ADD COLUMN IF NOT EXISTS "day_of_month" integer,
-        ADD COLUMN IF NOT EXISTS "day_of_year" integer,
-        ADD COLUMN IF NOT EXISTS "day_of_week" integer,
-        ADD COLUMN IF NOT EXISTS "day_name" text,
-        ADD COLUMN IF NOT EXISTS "iso_year" integer,
-        ADD COLUMN IF NOT EXISTS "iso_week" integer,
-        ADD COLUMN IF NOT EXISTS "is_weekend" boolean,
-        ADD COLUMN IF NOT EXISTS "is_month_end" boolean,
-        ADD COLUMN IF NOT EXISTS "month_start" date,
-        ADD COLUMN IF NOT EXISTS "month_end" date,
-        ADD COLUMN IF NOT EXISTS "fiscal_year" integer,
-        ADD COLUMN IF NOT EXISTS "fiscal_quarter" integer,
-        ADD COLUMN IF NOT EXISTS "fiscal_month" integer,
-        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
-END IF; END $ddl$;
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('full_date', 'date'), ('year', 'integer'), ('quarter', 'integer'), ('month', 'integer'), ('month_name', 'text'), ('day_of_month', 'integer'), ('day_of_year', 'integer'), ('day_of_week', 'integer'), ('day_name', 'text'), ('iso_year', 'integer'), ('iso_week', 'integer'), ('is_weekend', 'boolean'), ('is_month_end', 'boolean'), ('month_start', 'date'), ('month_end', 'date'), ('fiscal_year', 'integer'), ('fiscal_quarter', 'integer'), ('fiscal_month', 'integer')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."dim_date"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
-
 -- extract
 SELECT "full_date", "year", "quarter", "month", "month_name", "day_of_month", "day_of_year", "day_of_week", "day_name", "iso_year", "iso_week", "is_weekend", "is_month_end", "month_start", "month_end", "fiscal_year", "fiscal_quarter", "fiscal_month"
   FROM (

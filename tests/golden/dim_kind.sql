@@ -31,23 +31,6 @@ INSERT INTO "public"."dim_kind" ("kind_key", "kind_id", effective_from, effectiv
 VALUES (-1, -1, '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, 0, now())
 ON CONFLICT ("kind_key") DO NOTHING;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['kind_id', 'label', 'is_inferred']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_kind"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."dim_kind"
-        ADD COLUMN IF NOT EXISTS "kind_id" integer,
-        ADD COLUMN IF NOT EXISTS "label" text,
-        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
-END IF; END $ddl$;
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('kind_id', 'integer'), ('label', 'text')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."dim_kind"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
-
 -- extract
 SELECT "kind_id", "label"
   FROM (

@@ -32,17 +32,6 @@ INSERT INTO "public"."dim_list" ("list_key", "id", effective_from, effective_to,
 VALUES (-1, -1, '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, 0, now())
 ON CONFLICT ("list_key") DO NOTHING;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['id', 'name', 'note', 'is_inferred']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_list"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."dim_list"
-        ADD COLUMN IF NOT EXISTS "id" integer,
-        ADD COLUMN IF NOT EXISTS "name" text,
-        ADD COLUMN IF NOT EXISTS "note" text,
-        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
-END IF; END $ddl$;
-
 -- ddl: create the table of retired keys
 CREATE TABLE IF NOT EXISTS loadstar."dim_list_retired" (
     "id" integer NOT NULL,
@@ -50,13 +39,6 @@ CREATE TABLE IF NOT EXISTS loadstar."dim_list_retired" (
     "list_key" bigint NOT NULL,
     PRIMARY KEY ("id", effective_from)
 );
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('id', 'integer'), ('name', 'text'), ('note', 'text')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."dim_list"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
 
 -- extract
 SELECT "id", "name", "note"

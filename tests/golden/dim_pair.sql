@@ -32,17 +32,6 @@ INSERT INTO "public"."dim_pair" ("pair_key", "one", "other", effective_from, eff
 VALUES (-1, 'unknown', DATE '0001-01-01', '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, 0, now())
 ON CONFLICT ("pair_key") DO NOTHING;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['one', 'other', 'name', 'is_inferred']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_pair"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."dim_pair"
-        ADD COLUMN IF NOT EXISTS "one" text,
-        ADD COLUMN IF NOT EXISTS "other" date,
-        ADD COLUMN IF NOT EXISTS "name" text,
-        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
-END IF; END $ddl$;
-
 -- ddl: create the table of retired keys
 CREATE TABLE IF NOT EXISTS loadstar."dim_pair_retired" (
     "one" text NOT NULL,
@@ -51,13 +40,6 @@ CREATE TABLE IF NOT EXISTS loadstar."dim_pair_retired" (
     "pair_key" bigint NOT NULL,
     PRIMARY KEY ("one", "other", effective_from)
 );
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('one', 'text'), ('other', 'date'), ('name', 'text')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."dim_pair"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
 
 -- extract
 SELECT "one", "other", "name"

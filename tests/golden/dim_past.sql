@@ -51,29 +51,6 @@ DO $ddl$ BEGIN IF to_regclass('loadstar."dim_past_log_order"') IS NULL THEN
     CREATE INDEX "dim_past_log_order" ON loadstar."dim_past_log" ("id", at, sequence DESC NULLS LAST, load_id DESC, row_number DESC);
 END IF; END $ddl$;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['id', 'name', 'note', 'since', 'is_inferred']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_past"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."dim_past"
-        ADD COLUMN IF NOT EXISTS "id" integer,
-        ADD COLUMN IF NOT EXISTS "name" text,
-        ADD COLUMN IF NOT EXISTS "note" text,
-        ADD COLUMN IF NOT EXISTS "since" timestamp with time zone,
-        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
-END IF; END $ddl$;
-
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['id', 'name', 'note', 'since']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = 'loadstar."dim_past_log"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE loadstar."dim_past_log"
-        ADD COLUMN IF NOT EXISTS "id" integer,
-        ADD COLUMN IF NOT EXISTS "name" text,
-        ADD COLUMN IF NOT EXISTS "note" text,
-        ADD COLUMN IF NOT EXISTS "since" timestamp with time zone;
-END IF; END $ddl$;
-
 -- ddl: create the table of retired keys
 CREATE TABLE IF NOT EXISTS loadstar."dim_past_retired" (
     "id" integer NOT NULL,
@@ -81,13 +58,6 @@ CREATE TABLE IF NOT EXISTS loadstar."dim_past_retired" (
     "past_key" bigint NOT NULL,
     PRIMARY KEY ("id", effective_from)
 );
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('id', 'integer'), ('name', 'text'), ('note', 'text'), ('since', 'timestamp with time zone')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."dim_past"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
 
 -- extract
 SELECT "id", "name", "note", "since"

@@ -51,29 +51,6 @@ DO $ddl$ BEGIN IF to_regclass('loadstar."dim_tag_log_order"') IS NULL THEN
     CREATE INDEX "dim_tag_log_order" ON loadstar."dim_tag_log" ("shop_id", "tag_id", at, sequence DESC NULLS LAST, load_id DESC, row_number DESC);
 END IF; END $ddl$;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['shop_id', 'tag_id', 'colour', 'note', 'is_inferred']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_tag"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."dim_tag"
-        ADD COLUMN IF NOT EXISTS "shop_id" integer,
-        ADD COLUMN IF NOT EXISTS "tag_id" integer,
-        ADD COLUMN IF NOT EXISTS "colour" text,
-        ADD COLUMN IF NOT EXISTS "note" text,
-        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
-END IF; END $ddl$;
-
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['shop_id', 'tag_id', 'colour', 'note']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = 'loadstar."dim_tag_log"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE loadstar."dim_tag_log"
-        ADD COLUMN IF NOT EXISTS "shop_id" integer,
-        ADD COLUMN IF NOT EXISTS "tag_id" integer,
-        ADD COLUMN IF NOT EXISTS "colour" text,
-        ADD COLUMN IF NOT EXISTS "note" text;
-END IF; END $ddl$;
-
 -- ddl: create the table of retired keys
 CREATE TABLE IF NOT EXISTS loadstar."dim_tag_retired" (
     "shop_id" integer NOT NULL,
@@ -82,13 +59,6 @@ CREATE TABLE IF NOT EXISTS loadstar."dim_tag_retired" (
     "tag_key" bigint NOT NULL,
     PRIMARY KEY ("shop_id", "tag_id", effective_from)
 );
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('shop_id', 'integer'), ('tag_id', 'integer'), ('colour', 'text'), ('note', 'text')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."dim_tag"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
 
 -- extract
 SELECT "shop_id", "tag_id", "colour", "note"

@@ -36,28 +36,6 @@ INSERT INTO "public"."dim_time" ("time_key", "minute_of_day", effective_from, ef
 VALUES (-1, -1, '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, 0, now())
 ON CONFLICT ("time_key") DO NOTHING;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['minute_of_day', 'hour', 'minute', 'label', 'hour_of_half_day', 'half_day', 'part_of_day', 'is_inferred']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."dim_time"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."dim_time"
-        ADD COLUMN IF NOT EXISTS "minute_of_day" integer,
-        ADD COLUMN IF NOT EXISTS "hour" integer,
-        ADD COLUMN IF NOT EXISTS "minute" integer,
-        ADD COLUMN IF NOT EXISTS "label" text,
-        ADD COLUMN IF NOT EXISTS "hour_of_half_day" integer,
-        ADD COLUMN IF NOT EXISTS "half_day" text,
-        ADD COLUMN IF NOT EXISTS "part_of_day" text,
-        ADD COLUMN IF NOT EXISTS is_inferred boolean NOT NULL DEFAULT false;
-END IF; END $ddl$;
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('minute_of_day', 'integer'), ('hour', 'integer'), ('minute', 'integer'), ('label', 'text'), ('hour_of_half_day', 'integer'), ('half_day', 'text'), ('part_of_day', 'text')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."dim_time"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
-
 -- extract
 SELECT "minute_of_day", "hour", "minute", "label", "hour_of_half_day", "half_day", "part_of_day"
   FROM (

@@ -40,28 +40,6 @@ DO $ddl$ BEGIN IF to_regclass('"public"."fact_ask_by_past_id"') IS NULL THEN
     CREATE INDEX "fact_ask_by_past_id" ON "public"."fact_ask" ("past_id");
 END IF; END $ddl$;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['id', 'now_id', 'list_id', 'past_id', 'day', 'now_key', 'list_key', 'past_key']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."fact_ask"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."fact_ask"
-        ADD COLUMN IF NOT EXISTS "id" integer,
-        ADD COLUMN IF NOT EXISTS "now_id" integer,
-        ADD COLUMN IF NOT EXISTS "list_id" integer,
-        ADD COLUMN IF NOT EXISTS "past_id" integer,
-        ADD COLUMN IF NOT EXISTS "day" timestamp with time zone,
-        ADD COLUMN IF NOT EXISTS "now_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "list_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "past_key" bigint NOT NULL DEFAULT -1;
-END IF; END $ddl$;
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('id', 'integer'), ('now_id', 'integer'), ('list_id', 'integer'), ('past_id', 'integer'), ('day', 'timestamp with time zone')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."fact_ask"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
-
 -- extract
 SELECT "id", "now_id", "list_id", "past_id", "day"
   FROM (

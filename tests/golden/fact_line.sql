@@ -33,26 +33,6 @@ DO $ddl$ BEGIN IF to_regclass('"public"."fact_line_by_all_id"') IS NULL THEN
     CREATE INDEX "fact_line_by_all_id" ON "public"."fact_line" ("all_id");
 END IF; END $ddl$;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['id', 'line', 'all_id', 'day', 'upsert_key', 'all_key']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."fact_line"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."fact_line"
-        ADD COLUMN IF NOT EXISTS "id" integer,
-        ADD COLUMN IF NOT EXISTS "line" integer,
-        ADD COLUMN IF NOT EXISTS "all_id" integer,
-        ADD COLUMN IF NOT EXISTS "day" timestamp with time zone,
-        ADD COLUMN IF NOT EXISTS "upsert_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "all_key" bigint NOT NULL DEFAULT -1;
-END IF; END $ddl$;
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('id', 'integer'), ('line', 'integer'), ('all_id', 'integer'), ('day', 'timestamp with time zone')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."fact_line"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
-
 -- extract
 SELECT "id", "line", "all_id", "day"
   FROM (

@@ -27,25 +27,6 @@ DO $ddl$ BEGIN IF to_regclass('"public"."fact_once_by_list_id"') IS NULL THEN
     CREATE INDEX "fact_once_by_list_id" ON "public"."fact_once" ("list_id");
 END IF; END $ddl$;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['id', 'list_id', 'amount', 'day', 'list_key']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."fact_once"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."fact_once"
-        ADD COLUMN IF NOT EXISTS "id" integer,
-        ADD COLUMN IF NOT EXISTS "list_id" integer,
-        ADD COLUMN IF NOT EXISTS "amount" numeric(10,2),
-        ADD COLUMN IF NOT EXISTS "day" timestamp with time zone,
-        ADD COLUMN IF NOT EXISTS "list_key" bigint NOT NULL DEFAULT -1;
-END IF; END $ddl$;
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('id', 'integer'), ('list_id', 'integer'), ('amount', 'numeric(10,2)'), ('day', 'timestamp with time zone')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."fact_once"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
-
 -- extract
 SELECT "id", "list_id", "amount", "day"
   FROM (

@@ -21,24 +21,6 @@ DO $ddl$ BEGIN IF to_regclass('"public"."fact_pair_by_first_second"') IS NULL TH
     CREATE INDEX "fact_pair_by_first_second" ON "public"."fact_pair" ("first", "second");
 END IF; END $ddl$;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['id', 'second', 'first', 'pair_key']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."fact_pair"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."fact_pair"
-        ADD COLUMN IF NOT EXISTS "id" integer,
-        ADD COLUMN IF NOT EXISTS "second" date,
-        ADD COLUMN IF NOT EXISTS "first" text,
-        ADD COLUMN IF NOT EXISTS "pair_key" bigint NOT NULL DEFAULT -1;
-END IF; END $ddl$;
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('id', 'integer'), ('second', 'date'), ('first', 'text')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."fact_pair"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
-
 -- extract
 SELECT "id", "second", "first"
   FROM (

@@ -49,37 +49,12 @@ DO $ddl$ BEGIN IF to_regclass('"public"."fact_sale_by_kind_id"') IS NULL THEN
     CREATE INDEX "fact_sale_by_kind_id" ON "public"."fact_sale" ("kind_id");
 END IF; END $ddl$;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['sale_id', 'part_id', 'shop_id', 'tag_id', 'kind_id', 'sold_at', 'amount', 'changed_at', 'part_key', 'tag_key', 'kind_key']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."fact_sale"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."fact_sale"
-        ADD COLUMN IF NOT EXISTS "sale_id" bigint,
-        ADD COLUMN IF NOT EXISTS "part_id" text,
-        ADD COLUMN IF NOT EXISTS "shop_id" integer,
-        ADD COLUMN IF NOT EXISTS "tag_id" integer,
-        ADD COLUMN IF NOT EXISTS "kind_id" integer,
-        ADD COLUMN IF NOT EXISTS "sold_at" timestamp with time zone,
-        ADD COLUMN IF NOT EXISTS "amount" numeric(10,2),
-        ADD COLUMN IF NOT EXISTS "changed_at" timestamp with time zone,
-        ADD COLUMN IF NOT EXISTS "part_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "tag_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "kind_key" bigint NOT NULL DEFAULT -1;
-END IF; END $ddl$;
-
 -- ddl: create the table of retired keys
 CREATE TABLE IF NOT EXISTS loadstar."fact_sale_retired" (
     "sale_id" bigint NOT NULL,
     "sale_key" bigint NOT NULL,
     PRIMARY KEY ("sale_id")
 );
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('sale_id', 'bigint'), ('part_id', 'text'), ('shop_id', 'integer'), ('tag_id', 'integer'), ('kind_id', 'integer'), ('sold_at', 'timestamp with time zone'), ('amount', 'numeric(10,2)'), ('changed_at', 'timestamp with time zone')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."fact_sale"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
 
 -- extract
 SELECT "sale_id", "part_id", "shop_id", "tag_id", "kind_id", "sold_at", "amount", "changed_at"

@@ -21,29 +21,6 @@ DO $ddl$ BEGIN IF to_regclass('"public"."fact_when_grain"') IS NULL THEN
     CREATE UNIQUE INDEX "fact_when_grain" ON "public"."fact_when" ("id");
 END IF; END $ddl$;
 
--- ddl: add new columns
-DO $ddl$ BEGIN IF EXISTS (SELECT FROM unnest(ARRAY['id', 'at', 'local', 'day', 'at_date_key', 'at_time_key', 'local_date_key', 'local_time_key', 'day_key']) AS declared(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '"public"."fact_when"'::regclass
-            AND a.attname = declared.name AND NOT a.attisdropped)) THEN
-    ALTER TABLE "public"."fact_when"
-        ADD COLUMN IF NOT EXISTS "id" integer,
-        ADD COLUMN IF NOT EXISTS "at" timestamp with time zone,
-        ADD COLUMN IF NOT EXISTS "local" timestamp without time zone,
-        ADD COLUMN IF NOT EXISTS "day" date,
-        ADD COLUMN IF NOT EXISTS "at_date_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "at_time_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "local_date_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "local_time_key" bigint NOT NULL DEFAULT -1,
-        ADD COLUMN IF NOT EXISTS "day_key" bigint NOT NULL DEFAULT -1;
-END IF; END $ddl$;
-
--- ddl: compare column types
-SELECT count(*) AS n, string_agg(format('%s is %s, declared %s', a.attname,
-           format_type(a.atttypid, a.atttypmod), declared.type), '; ') AS detail
-  FROM (VALUES ('id', 'integer'), ('at', 'timestamp with time zone'), ('local', 'timestamp without time zone'), ('day', 'date')) AS declared(name, type)
-  JOIN pg_attribute a ON a.attrelid = '"public"."fact_when"'::regclass AND a.attname = declared.name
- WHERE format_type(a.atttypid, a.atttypmod) <> declared.type;
-
 -- extract
 SELECT "id", "at", "local", "day"
   FROM (

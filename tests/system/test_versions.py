@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+import api
 from api import problem
 from service import ROOT
 
@@ -125,6 +126,38 @@ def test_commands(service, tmp_path):
     refused = service.cli("apply", str(folder(tmp_path, "grain: [procedure_id]", "grain: [procedure_id, start_time]") / "medrobotics"),
                           check=False)
     assert refused.returncode == 1 and "/tables/fact_procedures/grain" in refused.stderr
+
+
+def column(service, name):
+    answer = service.get("/v1/pipelines/medrobotics/schema", params={"table": "fact_procedures"})
+    assert answer.status_code == 200, answer.text
+    [table] = answer.json()["items"]
+    return next((c for c in table["columns"] if c["name"] == name), None), table
+
+
+def test_schema_follows_the_versions(service):
+    """A column comes, widens and goes; the warehouse follows with the next run, which is on record."""
+    first = active(service)
+    table = column(service, "load_id")
+    assert table[0]["status"] == "bookkeeping" and [h["change"] for h in table[1]["history"]] == ["created"]
+    grown = ("duration_minutes: integer", "duration_minutes: bigint\n      shift: {type: text, default: day}")
+    query = {"extract/procedures.sql": files()["extract/procedures.sql"].replace("SELECT ", "SELECT NULL::text AS shift, ", 1)}
+    told = service.post("/v1/pipelines?dry_run=1", {"files": files(*grown, extra=query)}).json()
+    assert {(d["column"], d["change"], d["allowed"]) for d in told["ddl"]} == {
+        ("duration_minutes", "widened", True), ("shift", "added", True)}
+    assert service.post("/v1/pipelines", {"files": files(*grown, extra=query)}).status_code == 200
+    assert column(service, "shift")[0]["status"] == "pending"
+    run = service.load("range", **api.MONTH)
+    shift, wide = column(service, "shift")[0], column(service, "duration_minutes")[0]
+    assert (shift["status"], [h["run_id"] for h in shift["history"]]) == ("declared", [run["id"]])
+    assert (wide["type"], [(h["before"], h["after"]) for h in wide["history"]]) == ("bigint", [("integer", "bigint")])
+    lines = service.get(f"/v1/runs/{run['id']}/logs?limit=1000").json()["items"]
+    assert {line["fields"]["column"] for line in lines if line["message"] == "a table was changed"} == {"shift", "duration_minutes"}
+    assert service.sql("warehouse", "SELECT count(*) FROM fact_procedures WHERE shift = 'day'")[0][0] > 0
+    assert service.post(f"/v1/pipelines/medrobotics/versions/{first}/activate").status_code == 200
+    service.load("range", **api.MONTH)
+    assert column(service, "shift")[0]["status"] == "deprecated"
+    assert (column(service, "duration_minutes")[0]["type"], column(service, "duration_minutes")[0]["declared_type"]) == ("bigint", "integer")
 
 
 def test_start_applies_what_is_new_and_nothing_else(service, make_replica, tmp_path):

@@ -1,0 +1,208 @@
+/* A ddl step extends tables that are there: columns, types, NOT NULL, comments; each change is recorded, and made once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#undef fail /* ours */
+
+#include "base/bug.h"
+#include "base/fail.h"
+#include "tests/support/loads.h"
+
+#define YAML(part_columns, sale_columns, more) \
+	"spec: 1\npipeline: shop\nwarehouse: warehouse\nsources: { shop: { type: postgres, connection: shop } }\n" \
+	"defaults: { slice: P1D }\ntables:\n" \
+	"  dim_part:\n    kind: dimension\n    source: { from: shop, query: part.sql }\n    key: [part_id]\n" \
+	"    columns: { part_id: integer" part_columns ", seen: timestamptz }\n" \
+	"    history: { scd: 2, valid_from: seen }\n" \
+	"  fact_sale:\n    kind: fact\n    source: { from: shop, query: sale.sql }\n    grain: [sale_id]\n" \
+	"    columns: { sale_id: integer, part_id: integer" sale_columns ", sold_at: timestamptz }\n" \
+	"    time: sold_at\n    begin: 2024-01-01\n" \
+	"    lookups: { part_key: { dimension: dim_part, match: part_id, as_of: sold_at } }\n" more
+
+static const char source_tables[] =
+    "DROP TABLE IF EXISTS part, sale;"
+    "CREATE TABLE part AS SELECT 1 AS part_id, 'a' AS name, '2023-01-01'::timestamptz AS seen, 7 AS size, 'new' AS colour;"
+    "CREATE TABLE sale AS SELECT n AS sale_id, 1 AS part_id, n * 10 AS amount, '2024-01-01'::timestamptz AS sold_at, 'x' AS note "
+    "FROM generate_series(1, 3) n";
+static const char no_tables[] = "DROP VIEW IF EXISTS totals; DROP TABLE IF EXISTS fact_sale, dim_part";
+
+static void
+declare(struct loads *loads, struct loads_pipeline *pipeline, const char *yaml)
+{
+	pipeline->files[0].text = yaml;
+	if (loads != NULL)
+		loads_redeclare(loads, pipeline);
+}
+
+static struct loads_pipeline *
+pipeline_new(void)
+{
+	static struct spec_file files[4];
+	static struct loads_pipeline pipeline = {.files = files,
+	    .source_tables = source_tables,
+	    .no_tables = no_tables};
+
+	files[0] = (struct spec_file){"pipeline.yaml", NULL};
+	files[1] = (struct spec_file){"part.sql", "SELECT * FROM part"};
+	files[2] = (struct spec_file){"sale.sql", "SELECT * FROM sale WHERE sold_at >= :from AND sold_at < :to"};
+	files[3] = (struct spec_file){"views.sql",
+	    "CREATE OR REPLACE VIEW totals AS SELECT part_id, sum(amount) AS s, max(amount) AS m FROM fact_sale GROUP BY 1"};
+	pipeline.count = 4;
+	return &pipeline;
+}
+
+static void
+refused(struct loads *loads, struct loads_pipeline *pipeline, const char *yaml, const char *says)
+{
+	const struct spec_table *tables[2];
+	struct ctx *ctx = ctx_new("ddl", 0);
+	struct slice_job job;
+
+	pipeline->files[0].text = yaml;
+	loads->spec = loads_spec_of(loads->ctx, pipeline);
+	job = loads_job(loads, "fact_sale", -1);
+	tables[0] = &loads->spec->tables[0];
+	tables[1] = &loads->spec->tables[1];
+	assert_false(slice_apply_ddl(ctx, &job, tables, 2));
+	assert_int_equal(ctx_failure(ctx)->code, FAIL_DDL_MISMATCH);
+	if (strstr(ctx_failure(ctx)->message, says) == NULL) {
+		print_message("%s\n", ctx_failure(ctx)->message);
+		assert_true(false);
+	}
+	ctx_free(ctx);
+}
+
+static const char log_of[] =
+    "SELECT table_name, column_name, change, before, after FROM loadstar.ddl_log WHERE change <> 'created' ORDER BY id";
+
+/* New columns with and without defaults, in the table and in its log; nothing is done twice. */
+static void
+test_new_columns(void **state)
+{
+	struct loads_pipeline *pipeline = pipeline_new();
+	struct loads *loads;
+
+	(void)state;
+	declare(NULL, pipeline, YAML(", name: text", ", amount: integer", ""));
+	loads = loads_new_of(pipeline);
+	loads_load(loads, "dim_part", -1);
+	loads_load(loads, "fact_sale", 0);
+	declare(loads, pipeline,
+	    YAML(", name: text, size: {type: integer, not_null: true, default: \"5\"}, colour: text",
+		", amount: integer, note: {type: text, comment: what was said}", ""));
+	assert_string_equal(loads_ask(loads, "SELECT size, colour FROM dim_part ORDER BY dim_part_key"), "5 -\n5 -");
+	assert_string_equal(loads_ask(loads, "SELECT size FROM loadstar.dim_part_log"), "5");
+	assert_string_equal(loads_ask(loads, log_of),
+	    "public.dim_part size added - integer\npublic.dim_part colour added - text\n"
+	    "public.fact_sale note added - text\npublic.fact_sale note comment - what was said");
+	declare(loads, pipeline, pipeline->files[0].text);
+	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.ddl_log"), "6");
+	loads_load(loads, "dim_part", -1);
+	loads_load(loads, "fact_sale", 0);
+	assert_string_equal(
+	    loads_ask(loads,
+		"SELECT size, colour, note FROM dim_part JOIN fact_sale ON dim_part_key = part_key GROUP BY 1, 2, 3"),
+	    "7 new x");
+	loads_free(loads);
+}
+
+/* Types widen below a view, values stay, and a narrower declaration goes on with the wide table. */
+static void
+test_widening(void **state)
+{
+	struct loads_pipeline *pipeline = pipeline_new();
+	struct loads *loads;
+
+	(void)state;
+	declare(NULL, pipeline, YAML(", name: text, size: smallint", ", amount: integer", "views: [views.sql]\n"));
+	loads = loads_new_of(pipeline);
+	loads_load(loads, "dim_part", -1);
+	loads_load(loads, "fact_sale", 0);
+	loads_do(loads,
+	    "CREATE VIEW public.totals AS SELECT part_id, sum(amount) AS s, max(amount) AS m FROM fact_sale GROUP BY 1");
+	declare(loads, pipeline,
+	    YAML(", name: text, size: bigint", ", amount: \"numeric(12,2)\"", "views: [views.sql]\n"));
+	assert_string_equal(loads_ask(loads, log_of),
+	    "public.dim_part size widened smallint bigint\npublic.fact_sale amount widened integer numeric(12,2)");
+	assert_string_equal(loads_ask(loads, "SELECT s FROM totals"), "60.00");
+	loads_source(loads,
+	    "UPDATE part SET size = 99999, seen = '2024-06-01'; UPDATE sale SET amount = 20000 WHERE sale_id = 1");
+	loads_load(loads, "dim_part", -1);
+	loads_load(loads, "fact_sale", 0);
+	assert_string_equal(loads_ask(loads, "SELECT size FROM dim_part WHERE part_id = 1 ORDER BY effective_from"),
+	    "7\n99999");
+	declare(loads, pipeline, YAML(", name: text, size: integer", ", amount: integer", "views: [views.sql]\n"));
+	assert_string_equal(loads_ask(loads, "SELECT pg_typeof(s), s FROM totals"), "numeric 20050.00");
+	loads_do(loads, "CREATE VIEW public.of_somebody AS SELECT amount FROM fact_sale");
+	refused(loads, pipeline, YAML(", name: text, size: integer", ", amount: numeric", "views: [views.sql]\n"),
+	    "a view that the pipeline does not declare");
+	loads_do(loads, "DROP VIEW public.of_somebody");
+	declare(loads, pipeline, YAML(", name: text, size: integer", ", amount: integer", "views: [views.sql]\n"));
+	assert_int_equal(loads_load(loads, "dim_part", -1).counts.unchanged, 1);
+	assert_int_equal(loads_load(loads, "fact_sale", 0).counts.unchanged, 3);
+	loads_free(loads);
+}
+
+/* A column that is declared no more stays, and is in nobody's way. */
+static void
+test_vanished(void **state)
+{
+	struct loads_pipeline *pipeline = pipeline_new();
+	struct loads *loads;
+
+	(void)state;
+	declare(NULL, pipeline, YAML(", name: text", ", amount: {type: integer, not_null: true}", ""));
+	loads = loads_new_of(pipeline);
+	loads_load(loads, "dim_part", -1);
+	loads_load(loads, "fact_sale", 0);
+	declare(loads, pipeline, YAML(", name: text", "", ""));
+	loads_source(loads, "INSERT INTO sale VALUES (4, 1, 40, '2024-01-01', 'y')");
+	loads_load(loads, "fact_sale", 0);
+	assert_string_equal(loads_ask(loads, "SELECT sale_id, amount FROM fact_sale ORDER BY 1"),
+	    "1 10\n2 20\n3 30\n4 -");
+	assert_string_equal(loads_ask(loads, log_of), "public.fact_sale amount nullable NOT NULL NULL");
+	loads_free(loads);
+}
+
+static void
+test_refused(void **state)
+{
+	struct loads_pipeline *pipeline = pipeline_new();
+	struct loads *loads;
+
+	(void)state;
+	declare(NULL, pipeline, YAML(", name: text", ", amount: integer", ""));
+	loads = loads_new_of(pipeline);
+	loads_load(loads, "dim_part", -1);
+	loads_load(loads, "fact_sale", 0);
+	refused(loads, pipeline, YAML(", name: text", ", amount: text", ""),
+	    "amount is integer, declared text: types only widen");
+	refused(loads, pipeline, YAML(", name: text", ", amount: integer, note: {type: text, not_null: true}", ""),
+	    "fact_sale.note cannot become NOT NULL");
+	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.ddl_log WHERE change <> 'created'"), "0");
+	loads_do(loads, "DELETE FROM fact_sale");
+	declare(loads, pipeline, YAML(", name: text", ", amount: integer, note: {type: text, not_null: true}", ""));
+	loads_load(loads, "fact_sale", 0);
+	/* A column that must have a value, beside an unknown member that has none. */
+	loads_do(loads, "DELETE FROM fact_sale; DELETE FROM dim_part WHERE dim_part_key <> -1");
+	declare(loads, pipeline, YAML(", name: text, colour: {type: text, not_null: true}", ", amount: integer", ""));
+	assert_string_equal(loads_ask(loads, "SELECT colour FROM dim_part"), "unknown");
+	loads_free(loads);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_new_columns),
+	    cmocka_unit_test(test_widening),
+	    cmocka_unit_test(test_vanished),
+	    cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
+}
