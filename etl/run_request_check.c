@@ -121,17 +121,26 @@ check_params(struct ctx *ctx, const struct spec *spec, struct run *run)
 	run->params = taken;
 }
 
-/* A date alone means midnight in the pipeline's time zone. Only UTC's midnights are known here. */
-static void
-check_zone(struct ctx *ctx, const struct spec *spec, const char *pointer, const char *text)
+/* A date alone means midnight in the pipeline's time zone. */
+static int64_t
+at_midnight(const struct spec *spec, const char *text, int64_t at_us)
 {
-	bool utc = strcmp(spec->timezone, "UTC") == 0 || strcmp(spec->timezone, "Etc/UTC") == 0;
+	if (text == NULL || !clock_is_date(text))
+		return at_us;
+	return zone_instant(spec->zone, at_us / CLOCK_SECOND_US) * CLOCK_SECOND_US;
+}
 
-	if (text != NULL && !utc && clock_is_date(text))
-		(void)fail_field(ctx, pointer,
-		    "the pipeline's time zone is %s: write the time with its offset, such as "
-		    "%sT00:00:00+01:00",
-		    spec->timezone, text);
+static void
+check_range(struct ctx *ctx, const struct spec *spec, struct run_request *request)
+{
+	struct run *run = &request->run;
+
+	run->from_us = at_midnight(spec, request->from_text, run->from_us);
+	run->to_us = at_midnight(spec, request->to_text, run->to_us);
+	if (run->from_us <= 0)
+		(void)fail_field(ctx, "/from", "must be after 1970-01-01T00:00:00Z");
+	else if (run->from_us >= run->to_us)
+		(void)fail_field(ctx, "/to", "must be after from");
 }
 
 static void
@@ -162,8 +171,8 @@ run_request_check(struct ctx *ctx, const struct spec *spec, struct run_request *
 
 	check_tables(ctx, spec, run);
 	check_params(ctx, spec, run);
-	check_zone(ctx, spec, "/from", request->from_text);
-	check_zone(ctx, spec, "/to", request->to_text);
+	if (strcmp(run->type, "range") == 0)
+		check_range(ctx, spec, request);
 	if (!ctx_failed(ctx) && strcmp(run->type, "range") == 0)
 		check_slices(ctx, spec, run);
 	run->deadline_us = clock_now_us() + spec->timeouts.run_ms * 1000;
