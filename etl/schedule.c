@@ -87,9 +87,12 @@ fire(struct look *look, const struct fire_rule *rule, struct fire *fire, bool *m
 static bool
 skip(struct look *look, int64_t first, int64_t last, const char *reason, bool *more)
 {
-	struct fire skipped = {.scheduled_us = due_at(look, last), .fires = last - first + 1, .reason = reason};
+	struct fire skipped = {.fires = last - first + 1, .reason = reason};
 
-	return !*more || last < first || fire(look, &(struct fire_rule){0}, &skipped, more);
+	if (!*more || last < first)
+		return true;
+	skipped.scheduled_us = due_at(look, last);
+	return fire(look, &(struct fire_rule){0}, &skipped, more);
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include "tests/support/spec_text.h"
 
 static _Atomic int64_t now_us;
+static atomic_bool walking; /* clock_set is for before threads start */
 
 static int64_t
 read_clock(void *arg)
@@ -26,12 +27,14 @@ schedules_set_clock(const char *now)
 
 	ASSERT(clock_parse(now, &at_us));
 	atomic_store(&now_us, at_us);
-	clock_set(&walked);
+	if (!atomic_exchange(&walking, true))
+		clock_set(&walked);
 }
 
 void
 schedules_free_clock(void)
 {
+	atomic_store(&walking, false);
 	clock_set(NULL);
 }
 
