@@ -20,6 +20,7 @@ const struct command commands[] = {
     {"quality", "RUN | --pipeline P [options]", "what the checks of a run came to, or those of a pipeline over time",
 	command_quality},
     {"rejects", "RUN|PIPELINE [options]", "rows that a run or a pipeline refused, with the reason", command_rejects},
+    {"files", "PIPELINE [options]", "what the tables of a pipeline have seen of its files", command_files},
     {"coverage", "PIPELINE TABLE [options]", "what of a table is loaded, missing, failed, running or stale",
 	command_coverage},
     {"cancel", "RUN", "end a run and wait until it is known to be gone", command_cancel},

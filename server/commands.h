@@ -15,6 +15,7 @@ COMMAND(steps);
 COMMAND(logs);
 COMMAND(quality);
 COMMAND(rejects);
+COMMAND(files);
 COMMAND(coverage);
 COMMAND(cancel);
 COMMAND(retry);

@@ -166,6 +166,29 @@ def test_rejects_and_mending(files):
     assert files.sql("warehouse", "SELECT count(*) FROM loadstar.quarantine WHERE state = 'open'") == [(0,)]
 
 
+def test_the_ledger_is_shown(files):
+    path = "/v1/pipelines/points/files"
+    items, cursor = [], None
+    while True:
+        page = files.get(path, params={"limit": 2, "table": "fact_point", **({"cursor": cursor} if cursor else {})}).json()
+        items, cursor = items + page["items"], page["next_cursor"]
+        if cursor is None:
+            break
+    kept = files.sql("warehouse", "SELECT file_id::text, state FROM loadstar.file_ledger WHERE source = 'points'"
+                     " ORDER BY load_id DESC, file_id DESC")
+    assert [(item["id"], item["status"]) for item in items] == kept and len(kept) > 4
+    loaded = files.get(path, params={"source": "points", "status": "loaded"}).json()["items"]
+    assert [item["path"] for item in loaded] == [f"points/{day}/a.json" for day in ("20240120", "20240117", "20240116", "20240115")]
+    assert all(item["rows"] > 0 and item["rejected"] == 0 and item["error"] is None for item in loaded)
+    assert files.get(path, params={"since": "2999-01-01"}).json()["items"] == []
+    assert files.get(path, params={"status": "gone"}).status_code == 422
+    assert files.get("/v1/pipelines/other/files").status_code == 404
+    assert files.get(path, scope="data:read").status_code == 403
+    lines = files.cli("files", "points", "--status", "loaded", "--source", "points").stdout.splitlines()
+    assert lines[0].startswith("TABLE") and len(lines) == 5 and lines[1].endswith("points/20240120/a.json")
+    assert json.loads(files.cli("files", "points", "--limit", "1", "--json").stdout)[0]["pipeline"] == "points"
+
+
 def test_a_runaway_ends_alone(files):
     run, steps = files.go("fact_point", "fact_runaway", mode="all", params={"batch": "20240115"}, status="partial")
     ends = {step["table"]: set() for step in steps}
