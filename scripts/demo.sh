@@ -85,6 +85,15 @@ SELECT k.name AS "table",
   FROM known k LEFT JOIN load USING (table_name) ORDER BY 1;
 SQL
 echo "conserved: each row read was inserted, updated, unchanged or otherwise accounted for, exactly once"
+say "what the checks said"
+"$binary" quality "$run"
+
+views=$(sed -n 's/^CREATE OR REPLACE VIEW \([a-z0-9_]*\).*/\1/p' "sql/pipelines/$pipeline/views.sql" 2>/dev/null || true)
+view=$(grep -x vw_outcomes_by_robot_model <<<"$views" || head -n 1 <<<"$views")
+if [ -n "$view" ]; then
+	say "a view: $view"
+	query -v view="$view" <<<'SELECT * FROM :"view" LIMIT 10;'
+fi
 changed=$(query -A -t <<'SQL'
 SELECT coalesce(sum((result #>> '{rows,inserted}')::bigint + (result #>> '{rows,updated}')::bigint
                     + (result #>> '{effects,rows_deleted}')::bigint), 0)
