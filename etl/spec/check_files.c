@@ -162,7 +162,8 @@ refuse_keys(struct parse *parse, const struct spec_table *table, const struct no
 		if (node_get(map, of_time[i]) != NULL)
 			(void)finding(&parse->findings, &node_get(map, of_time[i])->key_place,
 			    "'%s' is not for files: they are the slices of '%s'", of_time[i], table->name);
-	if (table->kind == TABLE_FACT && table->write != WRITE_REPLACE_RANGE)
+	if (table->kind == TABLE_FACT && table->write != WRITE_REPLACE_RANGE &&
+	    !(table->write == WRITE_APPEND && table->key_count == 0))
 		(void)finding(&parse->findings, &write->place,
 		    "'write: %s' is not for files: what a file held is replaced by what it holds", write->text);
 	if (table->deletes == DELETES_CLOSE)

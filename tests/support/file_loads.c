@@ -48,6 +48,12 @@ static const char document[] =
     "    transform: sum.sql\n"
     "    grain: [robot_id, day]\n"
     "    columns: { robot_id: text, day: date, total: 'numeric(12,2)', points: bigint }\n"
+    "  fact_note:\n"
+    "    kind: fact\n"
+    "    source: { from: points }\n"
+    "    write: append\n"
+    "    columns: { robot_id: text, value: 'numeric(10,2)' }\n"
+    "    lookups: { robot_key: { dimension: dim_robot, match: robot_id } }\n"
     "  fact_json:\n"
     "    kind: fact\n"
     "    source: { from: json }\n"
@@ -70,7 +76,7 @@ static const struct loads_pipeline pipeline = {
     .files = files,
     .count = LENGTH_OF(files),
     .source_tables = "SELECT 1",
-    .no_tables = "DROP TABLE IF EXISTS dim_robot, fact_point, fact_sum, fact_json, fact_parquet",
+    .no_tables = "DROP TABLE IF EXISTS dim_robot, fact_point, fact_sum, fact_note, fact_json, fact_parquet",
 };
 
 static int

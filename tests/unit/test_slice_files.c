@@ -105,6 +105,30 @@ test_duplicates(void **state)
 	assert_string_equal(loads_ask(f->loads, points), "r1 15T08 3.00");
 }
 
+/* Rows without a key are a file's by their content: two equal ones are two, and what a file held is replaced by what it holds. */
+static void
+test_append(void **state)
+{
+	static const char notes[] = "SELECT robot_id, value, count(*) FROM fact_note GROUP BY 1, 2 ORDER BY 1, 2";
+	struct file_loads *f = *state;
+
+	file_loads_write(f, "points/20240115/a.json",
+	    POINT("r1", "2024-01-15T08:00:00Z", "1") POINT("r1", "2024-01-15T09:00:00Z", "1")
+		POINT("r2", "2024-01-15T08:00:00Z", "null"));
+	file_loads_write(f, "points/20240116/a.json", POINT("r1", "2024-01-16T08:00:00Z", "1"));
+	assert_int_equal(file_loads_load(f, "fact_note", "auto"), 2);
+	assert_string_equal(file_loads_counts(f), "4+0*0= 0d 0r -0");
+	assert_string_equal(loads_ask(f->loads, notes), "r1 1.00 3\nr2 - 1");
+	assert_int_equal(file_loads_load(f, "fact_note", "all"), 2);
+	assert_string_equal(file_loads_counts(f), "0+0*4= 0d 0r -0");
+	file_loads_write(f, "points/20240115/a.json",
+	    POINT("r2", "2024-01-15T08:00:00Z", "2") POINT("r1", "2024-01-15T08:00:00Z", "1")
+		POINT("r1", "2024-01-15T08:00:00Z", "1"));
+	assert_int_equal(file_loads_load(f, "fact_note", "auto"), 1);
+	assert_string_equal(file_loads_counts(f), "1+0*2= 0d 0r -1");
+	assert_string_equal(loads_ask(f->loads, notes), "r1 1.00 3\nr2 2.00 1");
+}
+
 static void
 test_rejects(void **state)
 {
@@ -315,6 +339,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_load_and_repeat, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_changed_and_moved, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_duplicates, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_append, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rejects, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_transform, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_dimension_from_csv, setup, teardown),
