@@ -24,6 +24,10 @@ struct config {
 	int64_t http_threads;
 	int64_t http_connections;
 	int64_t http_body_bytes;
+	const char *trusted_proxies;
+	const char *cors_origins;
+	const char *tls_cert, *tls_key; /* paths */
+	int64_t write_rate;
 	struct secret database_url;
 	bool embedded;
 	const char *pipelines;

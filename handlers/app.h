@@ -10,6 +10,7 @@
 #include "sql/pool.h"
 
 struct auth;
+struct rates;
 
 struct app {
 	const struct config *config;
@@ -17,6 +18,7 @@ struct app {
 	struct board *board;
 	struct catalog *catalog;
 	struct auth *auth;
+	struct rates *rates; /* NULL: no limit */
 	const char *control_id;
 	int64_t epoch;
 	atomic_bool draining; /* set once at SIGTERM: not ready, no new runs */

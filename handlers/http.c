@@ -281,7 +281,9 @@ reply_problem(struct ctx *ctx, const struct request *request, struct reply *repl
 	    .allow = reply->allow,
 	    .route = reply->route,
 	    .authenticate = status == 401,
-	    .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
+	    .retry_after_s = status == 503   ? RETRY_AFTER_S
+			     : status == 429 ? reply->retry_after_s
+					     : 0,
 	};
 	(void)reply_text(reply, status, "application/problem+json",
 	    json_text(ctx, problem_document(ctx, request, failure)));

@@ -85,7 +85,7 @@ bool reply_text(struct reply *reply, int status, const char *content_type, const
 /* A page of a list: {"items": […], "next_cursor": …}; next NULL: the last one. */
 bool reply_page(struct ctx *ctx, struct reply *reply, json_t *items, const char *next_cursor);
 
-/* The problem document of the ctx's failure, with status and headers; allow and route stay. request may be NULL. What
+/* The problem document of the ctx's failure, with status and headers; allow, route and what a 429 says of Retry-After stay. request may be NULL. What
  * broke inside the service is told to its log, not to clients. */
 void reply_problem(struct ctx *ctx, const struct request *request, struct reply *reply);
 

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/text.h"
+#include "handlers/rate.h"
 #include "handlers/uri.h"
 
 const struct route routes[] = {
@@ -144,9 +146,19 @@ check_accept(struct ctx *ctx, const struct route *route, const struct request *r
 	return fail(ctx, FAIL_NOT_ACCEPTABLE, "this path gives %s", route->produces);
 }
 
+static bool
+take_write(struct ctx *ctx, const struct app *app, const struct principal *who, struct reply *reply)
+{
+	if (app->rates == NULL)
+		return true;
+	reply->retry_after_s = rates_take(app->rates, who->subject, clock_monotonic_us());
+	return reply->retry_after_s == 0 || fail(ctx, FAIL_RATE_LIMITED, "%s may write %lld times a second",
+						who->subject, (long long)app->config->write_rate);
+}
+
 /* Who asks, and whether the scope is held for any pipeline at all; handlers narrow it to the one concerned. */
 static bool
-admit(struct ctx *ctx, const struct app *app, const struct route *route, struct request *request)
+admit(struct ctx *ctx, const struct app *app, const struct route *route, struct request *request, struct reply *reply)
 {
 	struct principal *who;
 	struct ctx_tags tags;
@@ -159,7 +171,8 @@ admit(struct ctx *ctx, const struct app *app, const struct route *route, struct 
 	tags = *ctx_get_tags(ctx);
 	tags.subject = who->subject;
 	ctx_set_tags(ctx, &tags);
-	return auth_may(ctx, who, (enum scope)route->scope, NULL);
+	return auth_may(ctx, who, (enum scope)route->scope, NULL) &&
+	       (request->method != HTTP_POST || take_write(ctx, app, who, reply));
 }
 
 static bool
@@ -175,7 +188,7 @@ answer(struct ctx *ctx, struct app *app, struct request *request, struct reply *
 	if (route == NULL)
 		return fail(ctx, FAIL_NOT_FOUND, "there is no such path");
 	reply->route = route->path;
-	return admit(ctx, app, route, request) && check_query(ctx, route, request) &&
+	return admit(ctx, app, route, request, reply) && check_query(ctx, route, request) &&
 	       check_accept(ctx, route, request) && route->handler(ctx, app, request, reply);
 }
 

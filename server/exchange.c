@@ -47,6 +47,29 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 		(void)MHD_add_response_header(response, name, value);
 }
 
+/* What a page of another origin may see; to a preflight, what it may ask. */
+static void
+add_cors(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply)
+{
+	const struct edge *edge = http_edge(server_of(exchange));
+	const char *allowed;
+
+	if (!edge_has_origins(edge))
+		return;
+	add_header(response, "Vary", "Origin");
+	allowed = edge_allow_origin(edge, MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Origin"));
+	if (allowed == NULL)
+		return;
+	add_header(response, "Access-Control-Allow-Origin", allowed);
+	add_header(response, "Access-Control-Expose-Headers", "Allow, ETag, Location, Retry-After, X-Request-Id");
+	if (exchange->method != HTTP_OPTIONS || reply->status != 204)
+		return;
+	add_header(response, "Access-Control-Allow-Methods", reply->allow);
+	add_header(response, "Access-Control-Allow-Headers",
+	    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id, traceparent");
+	add_header(response, "Access-Control-Max-Age", "600");
+}
+
 void
 exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply)
 {
@@ -62,6 +85,7 @@ exchange_add_headers(const struct exchange *exchange, struct MHD_Response *respo
 	add_header(response, "Cache-Control", reply->etag != NULL ? "no-cache" : "no-store");
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "X-Request-Id", exchange->request_id);
+	add_cors(exchange, response, reply);
 	if (http_is_draining(server_of(exchange)))
 		add_header(response, "Connection", "close");
 }

@@ -12,6 +12,7 @@
 #include <microhttpd.h>
 
 #include "base/text.h"
+#include "server/edge.h"
 #include "server/handler_pool.h"
 #include "server/http.h"
 #include "server/reaper.h"
@@ -87,6 +88,7 @@ const struct http_backend *http_server_backend(const struct http_server *server)
 struct waiters *http_waiters(const struct http_server *server);
 struct streams *http_streams(const struct http_server *server);
 struct reaper *http_reaper(const struct http_server *server);
+const struct edge *http_edge(const struct http_server *server);
 bool http_is_draining(const struct http_server *server);
 size_t http_body_limit(const struct http_server *server);
 

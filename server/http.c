@@ -31,6 +31,8 @@ enum {
 	DRAIN_MS = 5000,
 };
 
+static const char tls_versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+
 struct http_server {
 	struct ctx *ctx;
 	struct app *app;
@@ -38,6 +40,7 @@ struct http_server {
 	struct waiters *waiters;
 	struct streams *streams;
 	struct reaper *reaper;
+	struct edge edge;
 	struct http_listener api, admin;
 	atomic_bool draining;
 	pthread_mutex_t lock;
@@ -75,6 +78,12 @@ struct reaper *
 http_reaper(const struct http_server *server)
 {
 	return server->reaper;
+}
+
+const struct edge *
+http_edge(const struct http_server *server)
+{
+	return &server->edge;
 }
 
 bool
@@ -205,23 +214,39 @@ library_panic(void *cls, const char *file, unsigned line, const char *reason)
 	bug(reason != NULL ? reason : "libmicrohttpd", file, (int)line);
 }
 
+/* Probes stay plain: what asks them knows no certificates. */
+static bool
+speaks_tls(const struct http_listener *listener)
+{
+	return !listener->admin && http_edge(listener->server)->certificate != NULL;
+}
+
 static struct MHD_Daemon *
 start_daemon(struct http_listener *listener, int fd, unsigned threads, unsigned connections)
 {
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-	struct MHD_OptionItem pool[] = {
-	    {MHD_OPTION_THREAD_POOL_SIZE, threads, NULL},
-	    {MHD_OPTION_END, 0, NULL},
-	};
+	struct MHD_OptionItem more[5];
+	size_t count = 0;
 
-	if (threads < 2)
-		pool[0].option = MHD_OPTION_END;
+	if (threads > 1)
+		more[count++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, threads, NULL};
+	if (speaks_tls(listener)) {
+		const struct edge *edge = http_edge(listener->server);
+
+		flags |= MHD_USE_TLS;
+		more[count++] =
+		    (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)edge->certificate};
+		more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)edge->key};
+		more[count++] =
+		    (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_versions};
+	}
+	more[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 	return MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, listener, MHD_OPTION_EXTERNAL_LOGGER,
 	    log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 	    MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, listener,
 	    MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT_BYTES,
 	    MHD_OPTION_NOTIFY_CONNECTION, exchange_connection, listener, MHD_OPTION_URI_LOG_CALLBACK, exchange_begins,
-	    listener, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+	    listener, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
 struct listener_needs {
@@ -233,18 +258,20 @@ struct listener_needs {
 static bool
 start_listener(struct ctx *ctx, struct http_listener *listener, const struct listener_needs *needs)
 {
+	const char *place;
 	int fd;
 
-	if (!listen_open(ctx, needs->variable, needs->address, &fd, &listener->url))
+	if (!listen_open(ctx, needs->variable, needs->address, &fd, &place))
 		return false;
+	listener->url = ctx_printf(ctx, "%s://%s", speaks_tls(listener) ? "https" : "http", place);
 	listener->pool = handler_pool_start(listener->server->ctx, needs->handler_threads, exchange_run);
 	listener->quick = handler_pool_start(listener->server->ctx, QUICK_THREADS, exchange_run);
 	listener->daemon = start_daemon(listener, fd, needs->daemon_threads, needs->connections);
 	if (listener->daemon != NULL)
 		return true;
 	(void)close(fd);
-	return fail(ctx, FAIL_CONFIG_INVALID, "%s: the HTTP library does not start on %s", needs->variable,
-	    needs->address);
+	return fail(ctx, FAIL_CONFIG_INVALID, "%s: the HTTP library does not start on %s%s", needs->variable,
+	    needs->address, speaks_tls(listener) ? ": do LOADSTAR_TLS_CERT and LOADSTAR_TLS_KEY fit?" : "");
 }
 
 /* At least one, and what libmicrohttpd can share among its threads. */
@@ -273,6 +300,8 @@ http_start(struct ctx *ctx, struct http_server *server)
 	    .handler_threads = ADMIN_THREADS,
 	};
 
+	if (!edge_open(ctx, config, &server->edge))
+		return false;
 	MHD_set_panic_func(library_panic, NULL);
 	waiters_start(server->waiters);
 	streams_start(server->streams);

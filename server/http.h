@@ -33,7 +33,7 @@ struct http_server *http_new_with(struct ctx *ctx, struct app *app, const struct
 /* Binds and serves. FAIL_CONFIG_INVALID names the address that cannot be had. */
 bool http_start(struct ctx *ctx, struct http_server *server) MUST_CHECK;
 
-/* "http://127.0.0.1:8080", with the port that was picked; NULL before start or without an admin listener. */
+/* "http://127.0.0.1:8080", https with a certificate, with the port that was picked; NULL before start or without an admin listener. */
 const char *http_url(const struct http_server *server);
 const char *http_admin_url(const struct http_server *server);
 

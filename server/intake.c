@@ -3,7 +3,6 @@
  * Transfer-Encoding, repeated ones, "Content-Length : 3", codings it does not know. Two readings of one message are request
  * smuggling, so each of these is refused and the connection closed.
  */
-#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
@@ -176,21 +175,33 @@ collect(struct ctx *ctx, struct MHD_Connection *connection, enum MHD_ValueKind k
 	return pairs;
 }
 
+/* All headers of a name as one list, NULL when there is none. */
 static const char *
-client_address(struct ctx *ctx, struct MHD_Connection *connection)
+joined(struct ctx *ctx, const struct pairs *headers, const char *name)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	char text[INET6_ADDRSTRLEN] = "";
+	struct text all;
+	bool any = false;
 
-	if (info == NULL || info->client_addr == NULL)
-		return "";
-	if (info->client_addr->sa_family == AF_INET)
-		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text,
-		    sizeof(text));
-	else if (info->client_addr->sa_family == AF_INET6)
-		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr,
-		    text, sizeof(text));
-	return ctx_strdup(ctx, text);
+	text_init(&all, ctx);
+	for (size_t i = 0; i < headers->count; i++) {
+		if (strcasecmp(headers->items[i].name, name) != 0)
+			continue;
+		text_add(&all, any ? "," : "");
+		text_add(&all, headers->items[i].value);
+		any = true;
+	}
+	return any ? all.data : NULL;
+}
+
+static const char *
+client_address(struct ctx *ctx, const struct exchange *exchange, const struct pairs *headers)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	return peers_client(ctx, &http_edge(exchange->listener->server)->trusted,
+	    info != NULL ? info->client_addr : NULL, joined(ctx, headers, "X-Forwarded-For"),
+	    joined(ctx, headers, "Forwarded"));
 }
 
 bool
@@ -208,7 +219,7 @@ intake_request(struct ctx *ctx, const struct exchange *exchange, struct request 
 	    .header_count = headers.count,
 	    .body = exchange->body.data,
 	    .body_length = exchange->body.length,
-	    .client = client_address(ctx, exchange->connection),
+	    .client = client_address(ctx, exchange, &headers),
 	};
 	return query.ok;
 }

@@ -61,7 +61,7 @@ port_of(int fd)
 }
 
 bool
-listen_open(struct ctx *ctx, const char *variable, const char *address, int *fd, const char **url)
+listen_open(struct ctx *ctx, const char *variable, const char *address, int *fd, const char **place)
 {
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
@@ -81,7 +81,6 @@ listen_open(struct ctx *ctx, const char *variable, const char *address, int *fd,
 	if (*fd < 0)
 		return fail(ctx, FAIL_CONFIG_INVALID, "%s: cannot listen on %s: %s", variable, address,
 		    strerrordesc_np(reason));
-	*url = strchr(host, ':') != NULL ? ctx_printf(ctx, "http://[%s]:%d", host, port_of(*fd))
-					 : ctx_printf(ctx, "http://%s:%d", host, port_of(*fd));
+	*place = ctx_printf(ctx, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port_of(*fd));
 	return true;
 }

@@ -25,6 +25,8 @@
 #include "etl/engine.h"
 #include "handlers/app.h"
 #include "handlers/auth.h"
+#include "handlers/rate.h"
+#include "server/edge.h"
 #include "server/embedded.h"
 #include "server/http.h"
 #include "sql/migrate.h"
@@ -75,6 +77,7 @@ check_settings(struct ctx *ctx, const struct config *config)
 {
 	bool loopback = config_is_loopback(config->listen);
 	enum log_level level;
+	struct edge edge;
 
 	if (!log_level_parse(config->log_level, &level))
 		return fail(ctx, FAIL_CONFIG_INVALID,
@@ -91,7 +94,7 @@ check_settings(struct ctx *ctx, const struct config *config)
 		return fail(ctx, FAIL_CONFIG_INVALID,
 		    "LOADSTAR_DATABASE_URL is not set, and the embedded PostgreSQL is only for a loopback "
 		    "LOADSTAR_LISTEN or with LOADSTAR_EMBEDDED=1");
-	return true;
+	return edge_open(ctx, config, &edge);
 }
 
 /* Without LOADSTAR_DATABASE_URL: a cluster and secrets of our own under the home. */
@@ -157,6 +160,7 @@ prepare_app(struct ctx *ctx, struct service *service, bool check)
 
 	app->config = service->config;
 	app->catalog = catalog_new();
+	app->rates = rates_new(ctx, service->config->write_rate);
 	app->control = pool_new(&service->config->database_url, CONTROL_SESSIONS);
 	return auth_new(ctx, service->config, &app->auth) && prepare_control(ctx, service, check);
 }

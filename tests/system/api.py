@@ -5,6 +5,7 @@ import datetime
 import json
 import re
 import socket
+import ssl
 import time
 
 import jwt
@@ -51,7 +52,7 @@ def bearer(text):
 
 @contextlib.contextmanager
 def connection(service, timeout=20):
-    host, port = service.url.removeprefix("http://").split(":")
+    host, port = service.url.split("//")[1].split(":")
     with socket.create_connection((host, int(port)), timeout) as sock:
         yield sock
 
@@ -71,6 +72,14 @@ def raw(service, text, timeout=20):
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):
             sock.sendall(text if isinstance(text, bytes) else text.encode("latin-1"))
         return read_all(sock).decode("utf-8", "replace")
+
+
+def raw_tls(service, text, timeout=20):
+    """As raw, to a service whose session trusts its certificate."""
+    context = ssl.create_default_context(cafile=service.session.verify)
+    with connection(service, timeout) as sock, context.wrap_socket(sock, server_hostname="127.0.0.1") as tls:
+        tls.sendall(text.encode("latin-1"))
+        return read_all(tls).decode("utf-8", "replace")
 
 
 def statuses(answer):
