@@ -2,6 +2,7 @@
 
 #include "base/fail.h"
 #include "base/text.h"
+#include "sql/audit_store.h"
 #include "sql/statement.h"
 
 bool
@@ -15,6 +16,20 @@ pipeline_known(struct ctx *ctx, struct pg *db, const char *pipeline, const char 
 	*active = pg_value(&rows, 0, 0);
 	*stored = pg_bool(&rows, 0, 1);
 	return true;
+}
+
+static bool
+note(struct ctx *ctx, struct pg *db, const struct pipeline_offer *offer, const char *before)
+{
+	json_t *detail = json_new_object(ctx);
+
+	json_put_string(ctx, detail, "before", before);
+	return audit_write(ctx, db,
+	    &(struct audit_entry){.action = "pipeline.activate",
+		.pipeline = offer->pipeline,
+		.target = offer->hash,
+		.subject = offer->by,
+		.detail = detail});
 }
 
 /* Under the pipeline's lock. */
@@ -40,7 +55,8 @@ apply(struct ctx *ctx, struct pg *db, const struct pipeline_offer *offer, bool *
 			   NULL))
 		return false;
 	*changed = true;
-	return sql_run(ctx, db, SQL_PIPELINE_ACTIVATE, PG_PARAMS(pipeline, hash, offer->by), NULL);
+	return sql_run(ctx, db, SQL_PIPELINE_ACTIVATE, PG_PARAMS(pipeline, hash, offer->by), NULL) &&
+	       note(ctx, db, offer, active);
 }
 
 bool

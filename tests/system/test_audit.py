@@ -53,3 +53,9 @@ def test_pipelines_that_are_paused(served):
         assert served.post(f"/v1/pipelines/medrobotics/{action}").status_code == 200
     told = entries(served, pipeline="medrobotics", subject="tester")[:3]
     assert [e["action"] for e in told[:2]] == ["pipeline.resume", "pipeline.pause"] and told[2]["action"] != "pipeline.pause"
+
+
+def test_versions_that_become_active(served):
+    first = entries(served, action="pipeline.activate", pipeline="medrobotics")[-1]
+    assert first["client"] is None and first["detail"] == {"before": None}, "applied at the start, by nobody's request"
+    assert first["target"].startswith("sha256:")
