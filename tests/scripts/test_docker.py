@@ -103,10 +103,17 @@ def test_compose_paths_and_services():
     assert context == ROOT and (context / build["dockerfile"]).is_file()
     for service in COMPOSE["services"].values():
         assert re.fullmatch(r"[\w./-]+:\d+", service["image"]) if "image" in service else "build" in service
-        for volume in service.get("volumes", []):
-            assert volume.split(":")[0] in COMPOSE["volumes"]
+        for volume in service.get("volumes", []):  # one of compose's own, or a folder given from outside, which is only read
+            assert volume.split(":")[0] in COMPOSE["volumes"] or re.fullmatch(r"\$\{\w+:-\./\w+\}:/[\w/]+:ro", volume), volume
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:")
+
+
+def test_compose_mounts_the_folders_it_names():
+    loadstar = COMPOSE["services"]["loadstar"]
+    targets = [volume.split(":")[-2] for volume in loadstar.get("volumes", [])]
+    named = [value.removeprefix("file://") for value in loadstar["environment"].values() if value.startswith("file://")]
+    assert sorted(named) == sorted(targets)
 
 
 def test_compose_waits_for_the_database():
@@ -128,5 +135,5 @@ def test_compose_holds_no_secret():
         for name, value in service["environment"].items():
             asked |= set(re.findall(r"\$\{(\w+):\?", value))
             if re.search("PASSWORD|SECRET|TOKEN|KEY|URL|CONNECTION|NOTIFY", name):
-                assert re.fullmatch(r"\$\{\w+:[?-][^}]*\}|postgresql://\w+:\$\{\w+\}@\w+/\w+", value), name
+                assert re.fullmatch(r"\$\{\w+:[?-][^}]*\}|postgresql://\w+:\$\{\w+\}@\w+/\w+|file:///[\w/]+", value), name
     assert asked == {"POSTGRES_PASSWORD", "LOADSTAR_JWT_SECRET"}
