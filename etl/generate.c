@@ -86,9 +86,11 @@ generate_locks(struct ctx *ctx, const struct spec *spec, const struct spec_table
     size_t *count)
 {
 	*count = 0;
-	*locks = ctx_alloc_array(ctx, 1 + spec->table_count + table->lookup_count, sizeof(**locks));
+	*locks = ctx_alloc_array(ctx, 2 + spec->table_count + table->lookup_count, sizeof(**locks));
 	lock_add(*locks, count, generate_table_name(ctx, spec, table->name), true);
 	lock_referring(ctx, spec, table, *locks, count);
+	if (table->stage != NULL)
+		lock_add(*locks, count, generate_table_name(ctx, spec, table->stage->name), false);
 	for (size_t i = 0; i < table->lookup_count; i++) {
 		const struct spec_lookup *lookup = &table->lookups[i];
 

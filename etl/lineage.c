@@ -100,7 +100,8 @@ add_table(struct graph *graph, const struct spec_table *table)
 	const char *id = node_id(graph, "table", table->name);
 
 	if (table->calendar.kind == CALENDAR_NONE) /* else nobody gives its rows */
-		add_edge(graph, node_id(graph, "source", table->source->name), id, "load");
+		add_edge(graph, node_id(graph, table->stage != NULL ? "table" : "source", table->source->name), id,
+		    "load");
 	for (size_t i = 0; i < table->lookup_count; i++)
 		add_edge(graph, node_id(graph, "table", table->lookups[i].dimension->name), id, "lookup");
 }

@@ -45,6 +45,18 @@ fits_type(const char *run_type, enum table_kind kind)
 	return text_equal(run_type, "dimensions") == (kind == TABLE_DIMENSION);
 }
 
+/* Staging is loaded with what it feeds, or when it is named. */
+static bool
+is_meant(const struct spec *spec, const struct step_claim *claim, const struct spec_table *table)
+{
+	if (!table->is_stage)
+		return fits_type(claim->run_type, table->kind) && is_named(claim->tables, table->name);
+	for (size_t i = 0; i < spec->table_count; i++)
+		if (spec->tables[i].stage == table && is_meant(spec, claim, &spec->tables[i]))
+			return true;
+	return json_array_size(claim->tables) > 0 && is_named(claim->tables, table->name);
+}
+
 void
 plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *claim, const struct spec_table ***tables,
     size_t *count)
@@ -58,7 +70,7 @@ plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *c
 			if (table->wave != wave)
 				continue;
 			left--;
-			if (fits_type(claim->run_type, table->kind) && is_named(claim->tables, table->name))
+			if (is_meant(spec, claim, table))
 				(*tables)[(*count)++] = table;
 		}
 	}
@@ -215,7 +227,11 @@ whole_table(struct step_plan *step, const char *table)
 struct step_plan
 plan_table_step(struct ctx *ctx, const struct spec_table *table)
 {
-	struct step_plan step = new_step(ctx, table->kind == TABLE_DIMENSION ? "dimension" : "fact", table->wave);
+	struct step_plan step = new_step(ctx,
+	    table->is_stage                  ? "stage"
+	    : table->kind == TABLE_DIMENSION ? "dimension"
+					     : "fact",
+	    table->wave);
 
 	whole_table(&step, table->name);
 	step.fail_run = table->fail_run;

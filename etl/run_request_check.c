@@ -10,6 +10,8 @@ enum { MOST_SLICES = 100000 };
 static bool
 fits_type(const char *type, const struct spec_table *table)
 {
+	if (table->is_stage)
+		return true;
 	if (strcmp(type, "dimensions") == 0)
 		return table->kind == TABLE_DIMENSION;
 	if (strcmp(type, "facts") == 0)
@@ -42,7 +44,7 @@ check_tables(struct ctx *ctx, const struct spec *spec, const struct run *run)
 
 	for (i = 0; i < spec->table_count; i++) {
 		names[i] = spec->tables[i].name;
-		fitting += fits_type(run->type, &spec->tables[i]);
+		fitting += !spec->tables[i].is_stage && fits_type(run->type, &spec->tables[i]);
 	}
 	if (fitting == 0)
 		(void)fail_field(ctx, "/type", "the pipeline has no table that a run of type %s loads", run->type);
@@ -153,7 +155,7 @@ check_slices(struct ctx *ctx, const struct spec *spec, const struct run *run)
 		struct period slice = table->slice;
 		int64_t at_us;
 
-		if (!is_selected(run, table) || spec_table_is_fed_by_files(table) ||
+		if (!is_selected(run, table) || table->is_stage || spec_table_is_fed_by_files(table) ||
 		    (run->slice != NULL && !spec_slice_parse(run->slice, &slice)))
 			continue;
 		for (at_us = period_floor(run->from_us, &slice); at_us < run->to_us && count <= MOST_SLICES; count++)

@@ -15,6 +15,7 @@ struct loading {
 	const char *from, *to, *load_id;
 	const char *pid, *started; /* of the session that is registered */
 	const char *snapshot_at;   /* the source's time just before the extraction */
+	const char *input_load;    /* of the staging it is fed by, before it was asked; NULL: none */
 	const char *file_ids;      /* of a slice of files, as an array; NULL: no such slice */
 	const char *asked_at;      /* the time :now of checks; NULL: none were asked */
 	json_t *changes;           /* of tables, made by a ddl step; logged when they are committed */
@@ -69,6 +70,10 @@ bool publish_slice(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 
 /* slice_files.c, for tables fed by files (others: nothing happens). check_files: under the table's lock, nobody loaded other versions;
  * keep_failed_files: after a failure that trying again would not mend. */
+/* slice_input.c: which load the staging that feeds this table holds; that it still does, under the locks. */
+bool note_input(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+bool check_input(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+
 bool stage_files(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool check_files(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool publish_files(struct ctx *ctx, struct loading *loading) MUST_CHECK;

@@ -62,12 +62,15 @@ find_inputs(struct ctx *ctx, struct loading *loading, const char **inputs)
 {
 	const struct spec_table *table = loading->job->table;
 	const char **names = ctx_alloc_array(ctx, table->lookup_count + 1, sizeof(*names));
+	size_t count = table->lookup_count;
 	struct pg_rows rows;
 
 	for (size_t i = 0; i < table->lookup_count; i++)
 		names[i] = generate_table_name(ctx, loading->job->spec, table->lookups[i].dimension->name);
-	if (!warehouse_query(ctx, loading->warehouse, "ledger_inputs",
-		PG_PARAMS(pg_text_array(ctx, names, table->lookup_count)), &rows))
+	if (table->stage != NULL)
+		names[count++] = generate_table_name(ctx, loading->job->spec, table->stage->name);
+	if (!warehouse_query(ctx, loading->warehouse, "ledger_inputs", PG_PARAMS(pg_text_array(ctx, names, count)),
+		&rows))
 		return false;
 	*inputs = pg_value(&rows, 0, 0);
 	return true;
@@ -170,7 +173,8 @@ publish_slice(struct ctx *ctx, struct loading *loading)
 	bool found = false;
 	bool ok = pg_begin(ctx, loading->warehouse) && lock_tables(ctx, loading) &&
 		  find_committed(ctx, loading, &found) &&
-		  (found || (check_right(ctx, loading) && check_files(ctx, loading) && write_slice(ctx, loading)));
+		  (found || (check_right(ctx, loading) && check_files(ctx, loading) && check_input(ctx, loading) &&
+				write_slice(ctx, loading)));
 
 	if (!ok) {
 		keep_evidence(ctx, loading);

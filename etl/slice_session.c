@@ -69,8 +69,11 @@ open_source(struct ctx *ctx, const struct slice_job *job, struct pg **pg)
 {
 	const struct spec_source *source = job->table->source;
 
-	return open_connection(ctx, job, source->connection,
-	    (struct pg_options){.what = ctx_printf(ctx, "source %s", source->name), .read_only = true}, pg);
+	if (!open_connection(ctx, job, source->connection,
+		(struct pg_options){.what = ctx_printf(ctx, "source %s", source->name), .read_only = true}, pg))
+		return false;
+	return job->table->stage == NULL ||
+	       pg_run(ctx, *pg, ctx_printf(ctx, "SET search_path = %s", pg_identifier(ctx, job->spec->schema)));
 }
 
 void

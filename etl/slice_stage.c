@@ -127,7 +127,7 @@ extract(struct ctx *ctx, struct loading *loading)
 		return false;
 	if (spec_table_is_fed_by_files(loading->job->table))
 		return stage_files(ctx, loading);
-	if (!open_source(ctx, loading->job, &source) || !copy_rows(ctx, loading, source))
+	if (!note_input(ctx, loading) || !open_source(ctx, loading->job, &source) || !copy_rows(ctx, loading, source))
 		return false;
 	pg_close(source);
 	log_extracted(ctx, loading);

@@ -131,6 +131,8 @@ struct spec_table {
 	const char *comment;
 	const struct spec_source *source; /* of a calendar: the warehouse */
 	struct spec_calendar calendar;
+	bool is_stage;                  /* kind stage: a fact that is loaded first and has no lookups */
+	const struct spec_table *stage; /* the staging it is fed by; source: the warehouse; NULL: none */
 	const char *query_path;
 	const char *query;         /* text of the SQL file; NULL: fed by files */
 	struct spec_field *fields; /* fed by files: what is read */

@@ -19,6 +19,7 @@ static const struct step_kind {
 } kinds[] = {
     {"plan", make_plan, end_sessions},
     {"ddl", apply_ddl, end_sessions},
+    {"stage", load_slice, revoke_slice},
     {"dimension", load_slice, revoke_slice},
     {"fact", load_slice, revoke_slice},
     {"sql", run_script, revoke_slice},

@@ -252,6 +252,8 @@ check_source(struct parse *parse, struct spec_table *table, const struct node *m
 	const char **names = ctx_alloc_array(parse->findings.ctx, spec->source_count + 1, sizeof(*names));
 	const char *nearest;
 
+	if (check_stage_source(parse, table, map))
+		return;
 	if (from == NULL || from->kind != NODE_SCALAR || !text_is_name(from->text))
 		return;
 	for (size_t i = 0; i < spec->source_count; i++) {
@@ -284,7 +286,9 @@ check_table(struct parse *parse, struct spec_table *table, const struct node *ma
 		return;
 	check_columns(parse, table);
 	check_keys(parse, table, map);
-	if (table->kind == TABLE_DIMENSION)
+	if (table->is_stage)
+		check_stage(parse, table, map);
+	else if (table->kind == TABLE_DIMENSION)
 		check_dimension(parse, table, map);
 	else
 		check_fact(parse, table, map);

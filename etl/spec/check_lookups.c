@@ -238,16 +238,20 @@ void
 check_waves(struct parse *parse)
 {
 	struct spec *spec = parse->spec;
-	int64_t last = 2;
+	int64_t first = 2, last;
 
 	for (size_t i = 0; i < spec->table_count; i++)
-		spec->tables[i].wave = 2;
+		if (spec->tables[i].is_stage)
+			first = 3;
+	last = first;
+	for (size_t i = 0; i < spec->table_count; i++)
+		spec->tables[i].wave = first;
 	raise_kind(parse, TABLE_DIMENSION);
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (spec->tables[i].kind == TABLE_DIMENSION && spec->tables[i].wave > last)
 			last = spec->tables[i].wave;
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (spec->tables[i].kind == TABLE_FACT)
-			spec->tables[i].wave = last + 1;
+			spec->tables[i].wave = spec->tables[i].is_stage ? 2 : last + 1;
 	raise_kind(parse, TABLE_FACT);
 }

@@ -119,6 +119,9 @@ void check_checks(struct parse *parse);
 void check_document(struct parse *parse);
 void check_table(struct parse *parse, struct spec_table *table, const struct node *node);
 void check_lookups(struct parse *parse, struct spec_table *table, const struct node *node);
+/* Staging: what it may not have, and the one that feeds a table (false: none is named). */
+void check_stage(struct parse *parse, struct spec_table *table, const struct node *map);
+bool check_stage_source(struct parse *parse, struct spec_table *table, const struct node *map);
 void check_files_source(struct parse *parse, struct spec_source *source);
 /* After the columns: fields are checked, and the columns get file_id. */
 void check_file_table(struct parse *parse, struct spec_table *table, const struct node *node);

@@ -62,13 +62,15 @@ static bool
 report_unknown(struct parse *parse, unsigned sections, const struct node *node)
 {
 	const char *candidates[64], *nearest;
-	unsigned kinds = IN(DIMENSION) | IN(FACT);
+	unsigned kinds = IN(DIMENSION) | IN(FACT) | IN(STAGE);
 	size_t count = 0;
 
 	if ((sections & IN(TABLE)) != 0 && find_key(kinds, node->key) != NULL)
 		return finding(&parse->findings, &node->key_place, "'%s' is a key of %s; this table is a %s", node->key,
 		    find_key(IN(FACT), node->key) != NULL ? "facts" : "dimensions",
-		    (sections & IN(FACT)) != 0 ? "fact" : "dimension");
+		    (sections & IN(FACT)) != 0    ? "fact"
+		    : (sections & IN(STAGE)) != 0 ? "stage"
+						  : "dimension");
 	for (size_t i = 0; i < spec_keys_count && count < LENGTH_OF(candidates); i++)
 		if ((sections >> spec_keys[i].section & 1) != 0)
 			candidates[count++] = spec_keys[i].key;

@@ -133,12 +133,14 @@ sections_of(struct parse *parse, const struct node *node)
 		return IN(TABLE) | IN(DIMENSION);
 	if (text != NULL && strcmp(text, "fact") == 0)
 		return IN(TABLE) | IN(FACT);
+	if (text != NULL && strcmp(text, "stage") == 0)
+		return IN(TABLE) | IN(STAGE);
 	if (node->kind != NODE_MAP)
 		(void)finding(&parse->findings, &node->place, "'%s' must be a mapping (key: value)", node->key);
 	else if (kind == NULL)
 		(void)finding(&parse->findings, &node->key_place, "'%s' lacks the key 'kind'", node->key);
 	else
-		(void)finding(&parse->findings, &kind->place, "'kind' must be dimension or fact");
+		(void)finding(&parse->findings, &kind->place, "'kind' must be dimension, fact or stage");
 	return 0;
 }
 
@@ -152,7 +154,8 @@ check_present(struct parse *parse, const struct spec_table *table, const struct 
 		(void)finding(&parse->findings, node_blame(node), "'%s' lacks the key 'columns'", table->name);
 	if (table->kind == TABLE_DIMENSION && node_get(node, "key") == NULL)
 		(void)finding(&parse->findings, node_blame(node), "'%s' lacks the key 'key'", table->name);
-	if (source != NULL && source->kind == NODE_MAP && node_get(source, "from") == NULL)
+	if (source != NULL && source->kind == NODE_MAP && node_get(source, "from") == NULL &&
+	    node_get(source, "stage") == NULL)
 		(void)finding(&parse->findings, node_blame(source), "'source' lacks the key 'from'");
 }
 
@@ -169,6 +172,8 @@ read_table(struct parse *parse, struct spec_table *table, const struct node *nod
 	if (sections == 0)
 		return false;
 	(void)read_section(parse, sections, node, table);
+	table->kind = (sections & IN(DIMENSION)) != 0 ? TABLE_DIMENSION : TABLE_FACT;
+	table->is_stage = (sections & IN(STAGE)) != 0;
 	if (!read_calendar(parse, table, node)) {
 		check_present(parse, table, node);
 		read_source(parse, node);

@@ -107,13 +107,13 @@ spec_table_to_json(struct ctx *ctx, const struct spec_table *table)
 	if (table->calendar.kind != CALENDAR_NONE) {
 		json_put_string(ctx, source, "generate", table->calendar.kind == CALENDAR_DATE ? "date" : "time");
 	} else {
-		json_put_string(ctx, source, "from", table->source->name);
+		json_put_string(ctx, source, table->stage != NULL ? "stage" : "from", table->source->name);
 		json_put_string(ctx, source, "query", table->query_path);
 	}
 	if (spec_table_is_fed_by_files(table))
 		json_put_string(ctx, object, "transform", table->transform_path);
 	json_put_string(ctx, object, "name", table->name);
-	json_put_string(ctx, object, "kind", kind_names[table->kind]);
+	json_put_string(ctx, object, "kind", table->is_stage ? "stage" : kind_names[table->kind]);
 	json_put_string(ctx, object, "comment", table->comment);
 	json_put(object, "source", source);
 	json_put_string(ctx, object, "surrogate", table->surrogate);

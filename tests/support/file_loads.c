@@ -79,6 +79,12 @@ static const struct loads_pipeline pipeline = {
     .no_tables = "DROP TABLE IF EXISTS dim_robot, fact_point, fact_sum, fact_note, fact_json, fact_parquet",
 };
 
+const struct spec *
+file_loads_spec(struct ctx *ctx)
+{
+	return loads_spec_of(ctx, &pipeline);
+}
+
 static int
 remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {

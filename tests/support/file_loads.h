@@ -19,6 +19,7 @@ struct file_loads {
 
 /* fact_point (NDJSON by day), fact_sum (a transform over the same files), fact_json and fact_parquet (a bad file fails), dim_robot
  * (CSV, scd 1). */
+const struct spec *file_loads_spec(struct ctx *ctx);
 struct file_loads *file_loads_new(void);
 void file_loads_free(struct file_loads *f);
 

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "tests/support/file_loads.h"
 #include "tests/support/kinds.h"
 
 #include <cmocka.h>
@@ -46,7 +47,8 @@ add_one(struct text *out, const char *name, const char *sql)
 static char *
 everything(struct ctx *ctx, const struct spec *spec, const struct spec_table *table)
 {
-	const char *scope = table->time != NULL ? "time" : "table";
+	bool fed_by_files = spec_table_is_fed_by_files(table);
+	const char *scope = fed_by_files ? "files" : table->time != NULL ? "time" : "table";
 	struct load_statements statements;
 	struct load_lock *locks;
 	struct text out;
@@ -56,8 +58,10 @@ everything(struct ctx *ctx, const struct spec *spec, const struct spec_table *ta
 	text_init(&out, ctx);
 	assert_true(generate_ddl(ctx, spec, table, &statements));
 	add(&out, "ddl", &statements);
-	assert_true(generate_extract(ctx, spec, table, 0, CLOCK_DAY_US, NULL, &extract));
-	add_one(&out, "extract", extract);
+	if (!fed_by_files) {
+		assert_true(generate_extract(ctx, spec, table, 0, CLOCK_DAY_US, NULL, &extract));
+		add_one(&out, "extract", extract);
+	}
 	generate_stage_table(ctx, table, &create, &copy_from);
 	add_one(&out, "stage: create", create);
 	add_one(&out, "stage: copy", copy_from);
@@ -92,6 +96,7 @@ test_golden(void **state)
 {
 	compare_golden(*state, loads_spec(*state));
 	compare_golden(*state, loads_spec_of(*state, &kinds_pipeline));
+	compare_golden(*state, file_loads_spec(*state));
 }
 
 /* The same declarations give the same text, whatever was made before. */

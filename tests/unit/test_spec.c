@@ -68,7 +68,7 @@ static const struct refusal {
     {"    key: [robot_id]", "    key: [robotid]",
 	":16:11: 'dim_robots' has no column 'robotid'; did you mean 'robot_id'?"},
     {"    key: [robot_id]", "    grain: [robot_id]", ":16:5: 'grain' is a key of facts; this table is a dimension"},
-    {"kind: fact", "kind: table", ":24:11: 'kind' must be dimension or fact"},
+    {"kind: fact", "kind: table", ":24:11: 'kind' must be dimension, fact or stage"},
     {"model: {", "row_hash: {", ":19:7: the name 'row_hash' is reserved"},
     {"model: {", "loadstar_x: {", ":19:7: the name 'loadstar_x' is reserved"},
     {"model: {", "Model: {", ":19:7: 'Model' must be a name"},
