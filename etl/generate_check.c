@@ -294,6 +294,7 @@ shown_list(struct ctx *ctx, const struct spec_check *check)
 char *
 generate_check_sample(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
 {
+	const char *order;
 	char *rows;
 
 	switch (check->kind) {
@@ -314,7 +315,10 @@ generate_check_sample(struct ctx *ctx, const struct spec *spec, const struct spe
 		break;
 	default: return NULL;
 	}
+	order = check->table->key_count == 0
+		    ? ""
+		    : ctx_printf(ctx, "\n         ORDER BY %s", sql_list(ctx, names_keys(check->table), "t"));
 	return ctx_printf(ctx,
-	    "SELECT COALESCE(json_agg(s), '[]')\n  FROM (SELECT %s\n          FROM %s\n         ORDER BY %s\n         LIMIT %d) s",
-	    shown_list(ctx, check), rows, sql_list(ctx, names_keys(check->table), "t"), CHECK_SAMPLE_ROWS);
+	    "SELECT COALESCE(json_agg(s), '[]')\n  FROM (SELECT %s\n          FROM %s%s\n         LIMIT %d) s",
+	    shown_list(ctx, check), rows, order, CHECK_SAMPLE_ROWS);
 }
