@@ -7,17 +7,29 @@
 #include "etl/generate_sql.h"
 #include "sql/pg.h"
 
-bool
-generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+/* The difference of a kind of table. */
+static bool
+generate_difference(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
     struct load_statements *out)
 {
-	*out = (struct load_statements){0};
 	if (table->kind == TABLE_FACT)
 		return generate_publish_fact(ctx, spec, table, scope, out);
 	if (table->scd == 2)
 		generate_publish_history(ctx, spec, table, out);
 	else
 		generate_publish_current(ctx, spec, table, out);
+	return !ctx_failed(ctx);
+}
+
+bool
+generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out)
+{
+	*out = (struct load_statements){0};
+	generate_guards_before(ctx, spec, table, scope, out);
+	if (!generate_difference(ctx, spec, table, scope, out))
+		return false;
+	generate_guards_after(ctx, table, out);
 	return !ctx_failed(ctx);
 }
 

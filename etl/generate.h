@@ -45,7 +45,8 @@ struct load_statements {
 #define LOAD_COUNTS(X) \
 	X(read) X(inserted) X(updated) X(unchanged) X(closed) X(deduplicated) X(filtered) \
 	X(rejected) X(versions_opened) X(versions_closed) X(rows_deleted) X(members_inferred) X(rows_repointed) \
-	X(children) X(rows_moved) X(rows_before) X(rows_after) X(rows_opened) X(content_rows)
+	X(children) X(rows_moved) X(rows_before) X(rows_after) X(rows_opened) X(content_rows) \
+	X(held) X(members_closed) X(members_changed)
 /* clang-format on */
 struct load_counts {
 #define X(field) int64_t field;
@@ -76,6 +77,9 @@ bool generate_stage_checks(struct ctx *ctx, const struct spec *spec, const struc
 /* PUBLISH between the protocol's checks and the ledger row: resolve, difference, re-point, counts. scope: table or time. */
 bool generate_publish(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
     struct load_statements *out) MUST_CHECK;
+
+/* True when a difference counts all of its slice: rows_before is what the slice held. Else a statement of its own counts `held`. */
+bool table_counts_its_slice(const struct spec_table *table);
 
 /* One row, one column: the content hash of the slice as protocol.md defines it. */
 char *generate_content_hash(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,

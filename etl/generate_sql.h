@@ -76,6 +76,11 @@ void generate_publish_history(struct ctx *ctx, const struct spec *spec, const st
     struct load_statements *out);
 void generate_publish_current(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out);
+/* Around the difference: what guards compare (slice_guards.c). */
+void generate_guards_before(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, const char *scope,
+    struct load_statements *out);
+void generate_guards_after(struct ctx *ctx, const struct spec_table *table, struct load_statements *out);
+
 void generate_check_stale(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
     struct load_statements *out);
 /* Facts that refer to a dimension follow the keys in loadstar_keys. */

@@ -20,6 +20,7 @@ struct loading {
 	const char *asked_at;      /* the time :now of checks; NULL: none were asked */
 	json_t *changes;           /* of tables, made by a ddl step; logged when they are committed */
 	bool views_dropped;        /* by a ddl step, which makes them again */
+	json_t *guards;            /* what guards said and let pass */
 	json_t *trace;             /* what was done; logged when no lock is held */
 	int64_t since_us;          /* monotonic: start of the phase being traced */
 };
@@ -92,6 +93,10 @@ bool write_script(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool fill_statement(struct ctx *ctx, const struct loading *loading, const struct load_statement *statement,
     char **sql) MUST_CHECK;
 bool run_statements(struct ctx *ctx, struct loading *loading, const struct load_statements *statements) MUST_CHECK;
+
+/* slice_guards.c: before COMMIT, FAIL_GUARD_STOPPED; after it, what was let pass goes to the run's log. */
+bool ask_guards(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+void log_guards(struct ctx *ctx, struct loading *loading);
 
 /* Notes a statement for the run's log. */
 void trace_statement(struct ctx *ctx, struct loading *loading, const char *name, int64_t since_us, int64_t rows);

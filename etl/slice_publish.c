@@ -120,9 +120,9 @@ write_rows(struct ctx *ctx, struct loading *loading)
 
 	return generate_publish(ctx, job->spec, job->table, job->claim->scope, &statements) &&
 	       run_statements(ctx, loading, &statements) && publish_rejects(ctx, loading) &&
-	       check_laws(ctx, &loading->outcome->counts) && check_published(ctx, loading) &&
-	       publish_files(ctx, loading) && hash_content(ctx, loading, &hash) && find_inputs(ctx, loading, &inputs) &&
-	       write_ledger(ctx, loading, inputs, hash);
+	       check_laws(ctx, &loading->outcome->counts) && ask_guards(ctx, loading) &&
+	       check_published(ctx, loading) && publish_files(ctx, loading) && hash_content(ctx, loading, &hash) &&
+	       find_inputs(ctx, loading, &inputs) && write_ledger(ctx, loading, inputs, hash);
 }
 
 static bool
@@ -188,5 +188,6 @@ publish_slice(struct ctx *ctx, struct loading *loading)
 	if (!commit(ctx, loading))
 		return false;
 	log_trace(ctx, loading, "published");
+	log_guards(ctx, loading);
 	return true;
 }

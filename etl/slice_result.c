@@ -33,6 +33,9 @@ static const struct {
     FIELD("slice", rows_after),
     FIELD("slice", rows_opened),
     FIELD("slice", content_rows),
+    FIELD("slice", held),
+    FIELD("slice", members_closed),
+    FIELD("slice", members_changed),
 #undef FIELD
 };
 
@@ -80,6 +83,8 @@ result_to_json(struct ctx *ctx, const struct loading *loading, const char *input
 		json_put(result, sections[i], slice_counts_to_json(ctx, &loading->outcome->counts, sections[i]));
 	json_put_string(ctx, result, "snapshot_at", loading->snapshot_at);
 	json_put_int(result, "bytes_read", loading->outcome->bytes_read);
+	if (json_array_size(loading->guards) > 0)
+		json_put(result, "guards", loading->guards);
 	json_put(result, "inputs", json_trusted(ctx, inputs));
 	if (loading->job->table != NULL)
 		json_put_string(ctx, result, "declaration",

@@ -88,6 +88,7 @@ loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *j
 	    .to = clock_format(ctx, job->claim->to_us),
 	    .load_id = text_from_i64(ctx, job->load_id),
 	    .changes = json_new_array(ctx),
+	    .guards = json_new_array(ctx),
 	    .trace = json_new_array(ctx),
 	    .since_us = clock_monotonic_us(),
 	};

@@ -79,6 +79,13 @@ struct spec_lookup {
 	struct spec_place place;
 };
 
+/* What a load may do to what is there without being allowed: see docs/spec.md. Shares in percent; -1: not asked. */
+enum guard_level { GUARD_OFF, GUARD_WARN, GUARD_ERROR, GUARD_UNSAID /* only while it is read */ };
+struct spec_guards {
+	enum guard_level empty;
+	int64_t shrink, close, change;
+};
+
 enum table_kind { TABLE_DIMENSION, TABLE_FACT };
 enum write_mode { WRITE_REPLACE_RANGE, WRITE_APPEND, WRITE_UPSERT, WRITE_REPLACE_ALL };
 /* Of a dimension: rows come in and change; the same, and rows that are not in the source go; rows only come in. */
@@ -165,6 +172,7 @@ struct spec_table {
 	const char *slice_text; /* "P1M" */
 	struct spec_lookup *lookups;
 	size_t lookup_count;
+	struct spec_guards guards;
 	bool fail_run; /* on_error: fail (default), or continue */
 	struct retry_policy retry;
 	struct spec_timeouts timeouts;
@@ -351,6 +359,7 @@ json_t *spec_params_schema(struct ctx *ctx, const struct spec *spec);
 /* The spec as understood, for GET /v1/pipelines/{p}. */
 json_t *spec_to_json(struct ctx *ctx, const struct spec *spec);
 json_t *spec_table_to_json(struct ctx *ctx, const struct spec_table *table);
+json_t *spec_guards_to_json(struct ctx *ctx, const struct spec_table *table);
 json_t *spec_source_to_json(struct ctx *ctx, const struct spec_source *source);
 
 /* A hash of what says which rows a table has: its declaration without what only says when and how it is loaded, its source, and the

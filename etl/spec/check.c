@@ -282,6 +282,7 @@ check_table(struct parse *parse, struct spec_table *table, const struct node *ma
 	if (run != NULL)
 		(void)finding(&parse->findings, &run->key_place, "'run' belongs to the timeouts in defaults");
 	check_source(parse, table, map);
+	check_guards(parse, table, map);
 	if (table->column_count == 0)
 		return;
 	check_columns(parse, table);

@@ -25,6 +25,7 @@ enum key_type {
 	KEY_NAMES,    /* a list of names, or one */
 	KEY_COUNT,    /* int64_t: whole number within values "least..most" */
 	KEY_DURATION, /* int64_t: ms, at least values */
+	KEY_SHARE,    /* int64_t: 0 to 100 of "50%"; "off": -1 */
 	KEY_PERIOD,   /* const char *: a calendar period that divides the calendar */
 	KEY_BOOL,     /* bool: true or false */
 	KEY_CHOICE,   /* an enum: index in values "a|b|c" */
@@ -114,6 +115,10 @@ void read_notify(struct parse *parse);
 /* The list `checks`, after the tables; and what checks say about tables, columns and gates, after the tables are checked. */
 void read_checks(struct parse *parse);
 void check_checks(struct parse *parse);
+
+/* guards.c; the check fills in what is not said. */
+void read_guards(struct parse *parse, struct spec_table *table, const struct node *map);
+void check_guards(struct parse *parse, struct spec_table *table, const struct node *map);
 
 /* Cross-references. */
 void check_document(struct parse *parse);

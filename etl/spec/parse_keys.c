@@ -141,6 +141,22 @@ read_duration(struct parse *parse, const struct spec_key *key, const struct node
 }
 
 static bool
+read_share(struct parse *parse, const struct spec_key *key, const struct node *node, int64_t *field)
+{
+	size_t digits = strspn(node->text, "0123456789");
+	int64_t percent = -1;
+
+	if (strcmp(node->text, "off") != 0 &&
+	    (digits == 0 || strcmp(node->text + digits, "%") != 0 ||
+		!text_to_i64(ctx_strndup(parse->findings.ctx, node->text, digits), &percent) || percent > 100))
+		return finding(&parse->findings, &node->place, "'%s' is '%s', but must be %s", key->key, node->text,
+		    spec_key_type_text(parse->findings.ctx, key));
+	if (field != NULL)
+		*field = percent;
+	return true;
+}
+
+static bool
 read_period(struct parse *parse, const struct spec_key *key, const struct node *node, const char **field)
 {
 	struct period period;
@@ -234,6 +250,7 @@ read_scalar_value(struct parse *parse, const struct spec_key *key, const struct 
 	case KEY_NAME: return read_name(parse, key, node, field);
 	case KEY_COUNT: return read_count(parse, key, node, field);
 	case KEY_DURATION: return read_duration(parse, key, node, field);
+	case KEY_SHARE: return read_share(parse, key, node, field);
 	case KEY_PERIOD: return read_period(parse, key, node, field);
 	case KEY_PERCENT: return read_percent(parse, key, node, field);
 	case KEY_BOOL: return read_bool(parse, key, node, field);

@@ -127,6 +127,7 @@ spec_table_to_json(struct ctx *ctx, const struct spec_table *table)
 		put_fact(ctx, object, table);
 	}
 	json_put(object, "lookups", lookups);
+	json_put(object, "guards", spec_guards_to_json(ctx, table));
 	json_put_string(ctx, object, "on_error", table->fail_run ? "fail" : "continue");
 	json_put_int(object, "wave", table->wave);
 	return object;

@@ -42,6 +42,7 @@ spec_key_type_text(struct ctx *ctx, const struct spec_key *key)
 	case KEY_NAMES: return ctx_strdup(ctx, "a list of names");
 	case KEY_COUNT: return range(ctx, key->values);
 	case KEY_DURATION: return ctx_strdup(ctx, "a duration");
+	case KEY_SHARE: return ctx_strdup(ctx, "a percentage such as 50%, or `off`");
 	case KEY_PERIOD: return ctx_strdup(ctx, "a period");
 	case KEY_BOOL: return ctx_strdup(ctx, "true or false");
 	case KEY_CHOICE:

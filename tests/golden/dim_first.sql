@@ -73,6 +73,9 @@ DELETE FROM loadstar_stage s
 
 -- publish: lock public.dim_first
 -- publish: lock public.fact_guess
+-- publish: count members before
+SELECT count(*) AS held FROM "public"."dim_first" d WHERE d.is_current AND NOT d.is_inferred AND d."first_key" <> -1;
+
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger

@@ -71,6 +71,9 @@ DELETE FROM loadstar_stage s
 
 -- publish: lock public.dim_kind
 -- publish: lock public.fact_sale
+-- publish: count members before
+SELECT count(*) AS held FROM "public"."dim_kind" d WHERE d.is_current AND NOT d.is_inferred AND d."kind_key" <> -1;
+
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger

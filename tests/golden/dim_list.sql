@@ -86,6 +86,9 @@ DELETE FROM loadstar_stage s
 -- publish: lock public.fact_guess
 -- publish: lock public.fact_once
 -- publish: lock public.fact_upsert
+-- publish: count members before
+SELECT count(*) AS held FROM "public"."dim_list" d WHERE d.is_current AND NOT d.is_inferred AND d."list_key" <> -1;
+
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger

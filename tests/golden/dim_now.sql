@@ -74,6 +74,9 @@ DELETE FROM loadstar_stage s
 -- publish: lock public.dim_now
 -- publish: lock public.fact_ask
 -- publish: lock public.fact_guess
+-- publish: count members before
+SELECT count(*) AS held FROM "public"."dim_now" d WHERE d.is_current AND NOT d.is_inferred AND d."now_key" <> -1;
+
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger

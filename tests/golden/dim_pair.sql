@@ -83,6 +83,9 @@ DELETE FROM loadstar_stage s
 
 -- publish: lock public.dim_pair
 -- publish: lock public.fact_pair
+-- publish: count members before
+SELECT count(*) AS held FROM "public"."dim_pair" d WHERE d.is_current AND NOT d.is_inferred AND d."pair_key" <> -1;
+
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger

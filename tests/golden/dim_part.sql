@@ -105,6 +105,9 @@ DELETE FROM loadstar_stage s
 
 -- publish: lock public.dim_part
 -- publish: lock public.fact_sale
+-- publish: count members before
+SELECT count(*) AS held FROM "public"."dim_part" d WHERE d.is_current AND NOT d.is_inferred AND d."part_key" <> -1;
+
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger
@@ -248,6 +251,11 @@ UPDATE "public"."fact_sale" t SET "part_key" = resolved.loadstar_key
 
 -- publish: count versions after
 SELECT count(*) AS rows_after FROM "public"."dim_part" d JOIN loadstar_keys k ON d."part_id" = k."part_id" WHERE d."part_key" <> -1;
+
+-- publish: count members closed and changed
+SELECT gone AS members_closed, known - gone AS members_changed
+  FROM (SELECT count(*) AS gone FROM loadstar_observations WHERE op = 'D') o,
+       (SELECT count(*) AS known FROM loadstar_keys WHERE loadstar_known) k;
 
 -- publish: content hash
 SELECT count(*) || ':' || COALESCE(sum(hash_record_extended(ROW(t."part_id", t."name", t."price", t."since", t.effective_from, t.effective_to), 0)), 0)

@@ -106,6 +106,9 @@ DELETE FROM loadstar_stage s
 -- publish: lock public.dim_past
 -- publish: lock public.fact_ask
 -- publish: lock public.fact_guess
+-- publish: count members before
+SELECT count(*) AS held FROM "public"."dim_past" d WHERE d.is_current AND NOT d.is_inferred AND d."past_key" <> -1;
+
 -- publish: look for a newer snapshot
 SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
   FROM loadstar.slice_ledger
@@ -246,6 +249,11 @@ UPDATE "public"."fact_ask" t SET "past_key" = resolved.loadstar_key
 
 -- publish: count versions after
 SELECT count(*) AS rows_after FROM "public"."dim_past" d JOIN loadstar_keys k ON d."id" = k."id" WHERE d."past_key" <> -1;
+
+-- publish: count members closed and changed
+SELECT gone AS members_closed, known - gone AS members_changed
+  FROM (SELECT count(*) AS gone FROM loadstar_observations WHERE op = 'D') o,
+       (SELECT count(*) AS known FROM loadstar_keys WHERE loadstar_known) k;
 
 -- publish: content hash
 SELECT count(*) || ':' || COALESCE(sum(hash_record_extended(ROW(t."id", t."name", t."note", t."since", t.effective_from, t.effective_to), 0)), 0)

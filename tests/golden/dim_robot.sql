@@ -71,7 +71,11 @@ DELETE FROM loadstar_stage s
  WHERE ranked.place > 1 AND s.stage_row = ranked.stage_row;
 
 -- publish: lock public.dim_robot
+-- publish: lock public.fact_note
 -- publish: lock public.fact_point
+-- publish: count members before
+SELECT count(*) AS held FROM "public"."dim_robot" d WHERE d.is_current AND NOT d.is_inferred AND d."dim_robot_key" <> -1;
+
 -- publish: leave rows to later files
 DELETE FROM loadstar_stage s USING "public"."dim_robot" d
  WHERE d."robot_id" = s."robot_id" AND d.file_id <> ALL (:file_ids)
@@ -109,6 +113,18 @@ SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opene
 UPDATE "public"."fact_point" t SET "robot_key" = resolved.loadstar_key
   FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_point" f JOIN loadstar_keys k ON k."robot_id" = f."robot_id"
+  LEFT JOIN (SELECT d."robot_id", d."dim_robot_key" AS loadstar_key, d.is_current,
+               d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
+          FROM "public"."dim_robot" d
+          JOIN loadstar_keys k ON d."robot_id" = k."robot_id"
+         WHERE d."dim_robot_key" <> -1 AND d.is_current) l
+         ON l."robot_id" = f."robot_id") resolved
+ WHERE t.ctid = resolved.row_id AND t."robot_key" <> resolved.loadstar_key;
+
+-- publish: re-point fact_note.robot_key
+UPDATE "public"."fact_note" t SET "robot_key" = resolved.loadstar_key
+  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+  FROM "public"."fact_note" f JOIN loadstar_keys k ON k."robot_id" = f."robot_id"
   LEFT JOIN (SELECT d."robot_id", d."dim_robot_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_robot" d

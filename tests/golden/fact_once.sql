@@ -73,6 +73,9 @@ DELETE FROM loadstar_stage s
 
 -- publish: lock public.dim_list, shared
 -- publish: lock public.fact_once
+-- publish: count what the slice holds
+SELECT count(*) AS held FROM "public"."fact_once" t WHERE t."day" >= :from AND t."day" < :to;
+
 -- publish: resolve staged rows
 CREATE TEMP TABLE loadstar_rows ON COMMIT DROP AS
 SELECT s."id", s."list_id", s."amount", s."day", COALESCE(l1.loadstar_key, -1) AS "list_key"

@@ -87,6 +87,9 @@ DELETE FROM loadstar_stage s
 -- publish: lock public.dim_list, shared
 -- publish: lock public.fact_line
 -- publish: lock public.fact_upsert
+-- publish: count what the slice holds
+SELECT count(*) AS held FROM "public"."fact_upsert" t WHERE t."day" >= :from AND t."day" < :to;
+
 -- publish: make room for the keys
 CREATE TEMP TABLE loadstar_keys ON COMMIT DROP AS SELECT "id" FROM "public"."fact_upsert" LIMIT 0;
 

@@ -122,6 +122,7 @@ document_of(struct history_case *test)
 	    "sources: { shop: { type: postgres, connection: shop } }\ntables:\n"
 	    "  dim_case:\n    kind: dimension\n    source: { from: shop, query: case.sql }\n    surrogate: case_key\n"
 	    "    key: %s\n    columns: { %s }\n"
+	    "    guards: { empty: off, close: off, change: off }\n"
 	    "    history: { scd: 2, track: %s, deletes: %s%s%s }\n",
 	    json_text(ctx, json_object_get(test->scenario, "natural_key")), column_list(test, ": ", ""), track,
 	    test->deletes, stamped ? ", valid_from: updated_at, ties: first" : "",
