@@ -32,7 +32,7 @@ def still_serves(service):
 def test_methods(served):
     run = f"/v1/runs/{served.first_run['id']}"
     allowed = {"/v1/runs": "GET, HEAD, POST, OPTIONS", run: "GET, HEAD, OPTIONS", run + "/cancel": "POST, OPTIONS",
-               run + "/logs": "GET, HEAD, OPTIONS", "/healthz": "GET, HEAD, OPTIONS", "/v1/pipelines": "GET, HEAD, OPTIONS"}
+               run + "/logs": "GET, HEAD, OPTIONS", "/healthz": "GET, HEAD, OPTIONS", "/v1/pipelines": "GET, HEAD, POST, OPTIONS"}
     for path, allow in allowed.items():
         answer = served.session.options(served.url + path)
         assert answer.status_code == 204 and answer.headers["Allow"] == allow and answer.content == b""

@@ -144,8 +144,8 @@ def test_psql(loaded):
 
 @pytest.mark.smoke
 def test_check(loaded, tmp_path):
-    assert re.search(r"medrobotics: 4 tables, version sha256:", loaded.cli("check", "sql/pipelines").stdout)
-    assert "4 tables" in loaded.cli("check", "sql/pipelines/medrobotics").stdout
+    assert re.search(r"medrobotics: 7 tables, version sha256:", loaded.cli("check", "sql/pipelines").stdout)
+    assert "7 tables" in loaded.cli("check", "sql/pipelines/medrobotics").stdout
     folder = pipelines_with(tmp_path, "grain: [procedure_id]", "grane: [procedure_id]")
     done = loaded.cli("check", str(folder), check=False)
     assert done.returncode == 1

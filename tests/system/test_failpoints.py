@@ -104,7 +104,7 @@ def check(service, run):
 def check_ledger(service, run_id):
     """Every succeeded slice has exactly one ledger row, every other one none."""
     rows = dict(service.sql("warehouse", "SELECT step_id::text, count(*) FROM loadstar.slice_ledger WHERE run_id = %s GROUP BY 1", run_id))
-    steps = [s for s in service.steps(run_id) if s["kind"] in ("dimension", "fact")]
+    steps = [s for s in service.steps(run_id) if s["kind"] in ("stage", "dimension", "fact", "sql")]
     assert rows == {s["id"]: 1 for s in steps if s["status"] == "succeeded"}
     left = service.sql("warehouse", "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'loadstar/%/%/%'")
     assert left == [(0,)]

@@ -145,7 +145,7 @@ def check_final(service, runs):
         assert states <= {"succeeded", "failed", "skipped", "cancelled"}, states
     assert control(service, "SELECT count(*) FROM control.attempt WHERE status = 'running'") == [(0,)]
     slices = {i: (s, at) for i, s, at in control(
-        service, "SELECT id::text, status, finished_at FROM control.step WHERE kind IN ('dimension', 'fact')")}
+        service, "SELECT id::text, status, finished_at FROM control.step WHERE kind IN ('stage', 'dimension', 'fact', 'sql')")}
     ledger = dict(service.sql("warehouse", "SELECT step_id::text, count(*) FROM loadstar.slice_ledger GROUP BY 1"))
     assert ledger == {i: 1 for i, (s, _) in slices.items() if s == "succeeded"}
     late = [(i, committed) for i, committed in service.sql("warehouse", "SELECT step_id::text, committed_at FROM loadstar.slice_ledger")
@@ -164,7 +164,7 @@ def check_versions(service):
 def check_source(service):
     """Wherever a load is committed, the fact has exactly the source's rows."""
     names = [c for c in warehouse.columns(service, "fact_procedures")
-             if c not in warehouse.BOOKKEEPING | {"procedure_key", *warehouse.lookups(service)}]
+             if c not in warehouse.BOOKKEEPING | {"procedure_key", "start_date_key", "start_time_key", *warehouse.lookups(service)}]
     select = f"SELECT {', '.join(names)} FROM {{}} AS x"
     extract = EXTRACT.replace(":from", "TIMESTAMPTZ '-infinity'").replace(":to", "TIMESTAMPTZ 'infinity'").rstrip().rstrip(";")
     at = names.index("start_time")

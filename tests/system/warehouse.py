@@ -49,8 +49,18 @@ def content_hash(service, table):
         "warehouse", f"SELECT count(*), coalesce(sum(hashtextextended(ROW({select})::text, 0)::numeric), 0) FROM {source}")[0]
 
 
+def telemetry_hash(service):
+    """Points, the operation and the version of the robot they refer to; the numbers of files differ from warehouse to warehouse."""
+    names = [f"t.{c}" for c in columns(service, "fact_procedure_telemetry") if c not in BOOKKEEPING | {"file_id", "procedure_key", "robot_key"}]
+    return service.sql(
+        "warehouse", f"SELECT count(*), coalesce(sum(hashtextextended(ROW({', '.join(names)}, p.procedure_id, r.robot_id,"
+        " r.effective_from)::text, 0)::numeric), 0) FROM fact_procedure_telemetry t JOIN fact_procedures p USING (procedure_key)"
+        " JOIN dim_robots r ON r.robot_key = t.robot_key")[0]
+
+
 def all_hashes(service):
-    return {table: content_hash(service, table) for table in [*DIMENSIONS, "fact_procedures"]}
+    return {**{table: content_hash(service, table) for table in [*DIMENSIONS, "fact_procedures"]},
+            "fact_procedure_telemetry": telemetry_hash(service)}
 
 
 def check_invariants(service):
