@@ -132,7 +132,7 @@ check_columns(struct parse *parse, const struct spec_check *check, const struct 
 
 	if (node != NULL && node->kind == NODE_LIST)
 		item = node->first;
-	for (size_t i = 0; i < check->column_count; i++, item = item->next)
+	for (size_t i = 0; item != NULL && i < check->column_count; i++, item = item->next)
 		good = check_column(parse, check, check->columns[i], &item->place) && good;
 	return good;
 }
