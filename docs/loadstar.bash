@@ -4,7 +4,7 @@ _loadstar()
 	local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= words=
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words="serve run plan status runs steps logs quality rejects files coverage cancel retry pipelines pause resume apply versions activate check token migrate psql version settings help"
+		words="serve run plan status runs steps logs quality rejects files coverage cancel retry pipelines pause resume apply versions activate adopt check token migrate psql version settings help"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return
 	fi
@@ -28,6 +28,7 @@ _loadstar()
 	apply) options="--dry-run --json --url --token --help" ;;
 	versions) options="--limit --json --url --token --help" ;;
 	activate) options="--json --url --token --help" ;;
+	adopt) options="--force --mark --from --to --json --url --token --help" ;;
 	check) options="--help" ;;
 	token) options="--sub --scope --ttl --help" ;;
 	migrate) options="--help" ;;
@@ -38,7 +39,7 @@ _loadstar()
 		words=$options
 	elif [ "$COMP_CWORD" -eq 2 ]; then
 		case $command in
-		run | plan | pause | resume | files | coverage | versions | activate) words=$(loadstar pipelines 2>/dev/null | cut -d' ' -f1) ;;
+		run | plan | pause | resume | files | coverage | versions | activate | adopt) words=$(loadstar pipelines 2>/dev/null | cut -d' ' -f1) ;;
 		status | steps | logs | quality | rejects | cancel | retry) words=$(loadstar runs 2>/dev/null | tail -n +2 | cut -d' ' -f1) ;;
 		apply | check) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 		psql) words="loadstar warehouse" ;;

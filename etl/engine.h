@@ -20,7 +20,6 @@ struct engine_options {
 	struct catalog *catalog;
 	const char *boot_id;
 	const char *control_id;
-	int64_t epoch;
 	int workers;
 };
 

@@ -3,8 +3,8 @@
 #include "base/text.h"
 #include "etl/slice_internal.h"
 
-static bool
-create_bookkeeping(struct ctx *ctx, struct pg *pg)
+bool
+slice_create_bookkeeping(struct ctx *ctx, struct pg *pg)
 {
 	static const char *const statements[] = {"bookkeeping_lock", "bookkeeping_schema", "bookkeeping_control",
 	    "bookkeeping_fence", "bookkeeping_ledger", "bookkeeping_quarantine", "bookkeeping_quarantine_open",
@@ -116,7 +116,7 @@ slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct spec_
 	if (!open_warehouse(own, job, &loading.warehouse))
 		return false;
 	pg = loading.warehouse;
-	if (pg_begin(own, pg) && create_bookkeeping(own, pg) && claim_pipeline(own, job, pg) &&
+	if (pg_begin(own, pg) && slice_create_bookkeeping(own, pg) && claim_pipeline(own, job, pg) &&
 	    check_numbers(own, job, pg) && create_tables(own, &loading, tables, count) && pg_commit(own, pg)) {
 		log_changes(own, &loading);
 		return true;

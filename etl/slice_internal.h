@@ -116,6 +116,9 @@ bool change_table(struct ctx *ctx, struct loading *loading, const struct spec_ta
 bool slice_drop_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;
 bool slice_create_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;
 
+/* slice_ddl.c: the schema loadstar, under the lock of ddl steps. */
+bool slice_create_bookkeeping(struct ctx *ctx, struct pg *pg) MUST_CHECK;
+
 /* slice_ddl.c: the pipeline's tables are this control database's, in this epoch, or nobody's yet. */
 bool claim_pipeline(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;
 

@@ -157,8 +157,8 @@ step_prepare(struct ctx *ctx, const struct engine_options *options, const struct
 	    .script = claim->table != NULL ? spec_find_script(spec, claim->table) : NULL,
 	    .claim = claim,
 	    .control_id = options->control_id,
-	    .epoch = options->epoch,
-	    .load_id = options->epoch * (INT64_C(1) << 40) + claim->load_number,
+	    .epoch = claim->epoch,
+	    .load_id = claim->epoch * (INT64_C(1) << 40) + claim->load_number,
 	    .log = run_log_to(ctx, options->pool, claim),
 	    .numbers = {.next = next_number, .arg = options->pool},
 	};

@@ -7,6 +7,7 @@
 #include "handlers/access.h"
 #include "handlers/params.h"
 #include "handlers/routes.h"
+#include "sql/pipeline_store.h"
 
 /* A date alone is midnight in the pipeline's time zone, of which only UTC's is known here; as for runs. */
 static void
@@ -21,7 +22,7 @@ check_zone(struct ctx *ctx, const struct request *request, const struct spec *sp
 }
 
 static bool
-read_question(struct ctx *ctx, const struct app *app, const struct request *request, const struct spec *spec,
+read_question(struct ctx *ctx, const struct request *request, const struct spec *spec,
     struct coverage_question *question)
 {
 	const char *table = param_one(ctx, request, "table", text_is_name);
@@ -29,8 +30,7 @@ read_question(struct ctx *ctx, const struct app *app, const struct request *requ
 	*question = (struct coverage_question){.spec = spec,
 	    .table = table != NULL ? spec_find_table(spec, table) : NULL,
 	    .from_us = param_time_us(ctx, request, "from"),
-	    .to_us = param_time_us(ctx, request, "to"),
-	    .epoch = app->epoch};
+	    .to_us = param_time_us(ctx, request, "to")};
 	if (table == NULL && request_query(request, "table") == NULL)
 		(void)fail_field(ctx, "?table", "is required: coverage is of one table");
 	else if (table != NULL && question->table == NULL)
@@ -46,10 +46,13 @@ static bool
 ask(struct ctx *ctx, struct app *app, const struct coverage_question *question, json_t **answer)
 {
 	CTX_SCOPE(tmp, ctx);
+	struct coverage_question whole = *question;
 	struct pg *warehouse, *control;
 
 	return warehouse_open_reader(tmp, app->config, question->spec, "coverage", &warehouse) &&
-	       pool_take(tmp, app->control, &control) && coverage_answer(ctx, question, warehouse, control, answer);
+	       pool_take(tmp, app->control, &control) &&
+	       pipeline_epoch(tmp, control, question->spec->pipeline, &whole.epoch) &&
+	       coverage_answer(ctx, &whole, warehouse, control, answer);
 }
 
 /* GET /v1/pipelines/{pipeline}/coverage?table= */
@@ -64,7 +67,7 @@ coverage_get(struct ctx *ctx, struct app *app, const struct request *request, st
 	if (!text_is_name(pipeline))
 		return fail(ctx, FAIL_NOT_FOUND, "there is no pipeline of this name");
 	if (!access_pipeline(ctx, request, SCOPE_RUNS_READ, pipeline) || !access_spec(ctx, app, pipeline, &spec) ||
-	    !read_question(ctx, app, request, spec, &question) || !ask(ctx, app, &question, &answer))
+	    !read_question(ctx, request, spec, &question) || !ask(ctx, app, &question, &answer))
 		return false;
 	return reply_json(ctx, reply, 200, answer);
 }

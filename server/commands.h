@@ -25,6 +25,7 @@ COMMAND(resume);
 COMMAND(apply);
 COMMAND(versions);
 COMMAND(activate);
+COMMAND(adopt);
 COMMAND(check);
 COMMAND(token);
 COMMAND(migrate);

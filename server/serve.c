@@ -180,7 +180,6 @@ start_parts(struct ctx *ctx, struct service *service)
 		       .catalog = app->catalog,
 		       .boot_id = service->boot_id,
 		       .control_id = app->control_id,
-		       .epoch = app->epoch,
 		       .workers = worker_count(config)},
 		   &service->engine) &&
 	       http_start(ctx, service->http);

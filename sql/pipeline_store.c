@@ -148,3 +148,22 @@ pipeline_versions(struct ctx *ctx, struct pg *db, const char *pipeline, int64_t 
 		};
 	return true;
 }
+
+bool
+pipeline_epoch(struct ctx *ctx, struct pg *db, const char *pipeline, int64_t *epoch)
+{
+	struct pg_rows rows;
+
+	if (!sql_run(ctx, db, SQL_PIPELINE_EPOCH, PG_PARAMS(pipeline), &rows))
+		return false;
+	*epoch = pg_i64(&rows, 0, 0);
+	return true;
+}
+
+bool
+pipeline_set_epoch(struct ctx *ctx, struct pg *db, const char *pipeline, int64_t epoch)
+{
+	struct pg_rows rows;
+
+	return sql_run(ctx, db, SQL_PIPELINE_ADOPT, PG_PARAMS(pipeline, text_from_i64(ctx, epoch)), &rows);
+}

@@ -23,6 +23,10 @@ bool pipeline_apply(struct ctx *ctx, struct pg *db, const struct pipeline_offer 
 bool pipeline_known(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char **active,
     bool *stored) MUST_CHECK;
 
+/* The epoch of its load ids (load_id = epoch · 2^40 + number), and a higher one for those to come. */
+bool pipeline_epoch(struct ctx *ctx, struct pg *db, const char *pipeline, int64_t *epoch) MUST_CHECK;
+bool pipeline_set_epoch(struct ctx *ctx, struct pg *db, const char *pipeline, int64_t epoch) MUST_CHECK;
+
 /* The files of a version; hash NULL: the active one. */
 bool pipeline_find(struct ctx *ctx, struct pg *db, const char *pipeline, const char *hash, const char **found_hash,
     json_t **files, bool *found) MUST_CHECK;

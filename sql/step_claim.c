@@ -76,6 +76,7 @@ read_run(struct ctx *ctx, const struct pg_rows *rows, int row, struct step_claim
 	claim->descending = pg_bool(rows, row, 26);
 	claim->run_created_us = pg_time_us(rows, row, 27);
 	claim->files = json_trusted(ctx, pg_value(rows, row, 28));
+	claim->epoch = pg_i64(rows, row, 29);
 }
 
 static void

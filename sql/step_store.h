@@ -40,6 +40,7 @@ struct step_claim {
 	json_t *files;       /* of scope files, as planned; else null */
 	const char *boot_id; /* of the replica that claimed it */
 	int64_t load_number; /* of sequence load_number; load_id = epoch · 2^40 + this */
+	int64_t epoch;       /* of the pipeline, when it was claimed */
 	int64_t attempt;     /* number of this attempt, from 1 */
 	int64_t tries;       /* executions that count against the retry policy, this one included; lost and handed back
 	                         * ones do not count */

@@ -50,7 +50,9 @@ noted AS (
 SELECT t.id, t.run_id, t.pipeline, t.kind, t.table_name, t.scope, t.slice, t.slice_from, t.slice_to, t.load_number,
   t.attempt_count, t.tries, t.end_as, t.previous_boot_id, t.ready_at, r.status AS run_status, r.type AS run_type, r.mode,
   r.slice AS run_slice, r.spec_version, r.range_from, r.range_to, r.attempt AS run_attempt, r.tables, r.params, r.allow,
-  r.descending, r.created_at AS run_created_at, t.files, CASE WHEN t.place = min(t.place) OVER () THEN pg_notify('loadstar_outbox', '') END
+  r.descending, r.created_at AS run_created_at, t.files,
+  coalesce((SELECT p.epoch FROM control.pipeline p WHERE p.name = t.pipeline), (SELECT epoch FROM control.identity)) AS epoch,
+  CASE WHEN t.place = min(t.place) OVER () THEN pg_notify('loadstar_outbox', '') END
 FROM taken t
 JOIN control.run r ON r.id = t.run_id
 ORDER BY t.place
