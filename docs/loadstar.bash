@@ -29,7 +29,7 @@ _loadstar()
 	versions) options="--limit --json --url --token --help" ;;
 	activate) options="--json --url --token --help" ;;
 	adopt) options="--force --mark --from --to --json --url --token --help" ;;
-	check) options="--help" ;;
+	check) options="--connect --help" ;;
 	token) options="--sub --scope --ttl --help" ;;
 	migrate) options="--help" ;;
 	psql) options="--help" ;;

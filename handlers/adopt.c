@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/text.h"
+#include "base/zone.h"
 #include "handlers/access.h"
 #include "handlers/params.h"
 #include "handlers/routes.h"
@@ -18,14 +19,12 @@ read_time(struct ctx *ctx, const struct spec *spec, const struct mark *mark, con
     int64_t *at_us)
 {
 	const char *text = json_string_or(body, name, NULL), *pointer = ctx_printf(ctx, "/mark/%s", name);
-	bool utc = text_equal(spec->timezone, "UTC") || text_equal(spec->timezone, "Etc/UTC");
 
 	if (text == NULL || !clock_parse(text, at_us) || *at_us == CLOCK_INFINITY || *at_us == CLOCK_MINUS_INFINITY)
 		(void)fail_field(ctx, pointer, "must be a date or an RFC 3339 time");
-	else if (!utc && clock_is_date(text))
-		(void)fail_field(ctx, pointer, "the pipeline's time zone is %s: write the time with its offset",
-		    spec->timezone);
-	else if (mark->table != NULL && period_floor(*at_us, &mark->table->slice) != *at_us)
+	else if (clock_is_date(text))
+		*at_us = zone_instant(spec->zone, *at_us / CLOCK_SECOND_US) * CLOCK_SECOND_US;
+	if (!ctx_failed(ctx) && mark->table != NULL && period_floor(*at_us, &mark->table->slice) != *at_us)
 		(void)fail_field(ctx, pointer, "must be where a slice of %s begins: slices are %s", mark->table->name,
 		    mark->table->slice_text);
 }

@@ -35,7 +35,7 @@ const struct command commands[] = {
     {"activate", "PIPELINE HASH", "go back, or forth, to a version", command_activate},
     {"adopt", "PIPELINE [--force]", "take over tables that another control database owns, or mark what is loaded",
 	command_adopt},
-    {"check", "DIR", "check specs; every finding as file:line:column", command_check},
+    {"check", "DIR [--connect]", "check specs; every finding as file:line:column", command_check},
     {"token", "[--sub S] [--scope \"…\"] [--ttl 1h]", "make a token; without --scope for everything", command_token},
     {"migrate", "", "bring the control database to this version's schema, as serve does at its start", command_migrate},
     {"psql", "[DATABASE] [psql arguments…]", "psql on the embedded cluster: loadstar, warehouse, <pipeline>_source",

@@ -84,66 +84,6 @@ command_migrate(struct ctx *ctx, struct config *config, int argc, char **argv)
 	return EXIT_SUCCEEDED;
 }
 
-/* Prints every finding of one pipeline's folder. False when there was one. */
-static bool
-check_folder(struct ctx *ctx, const char *folder)
-{
-	struct spec_error *errors = NULL;
-	struct spec_files files;
-	struct spec *spec;
-
-	if (!spec_read_folder(ctx, folder, &files))
-		return false;
-	if (spec_parse(ctx, &files, &spec, &errors)) {
-		(void)printf("%s: %zu tables, version %s\n", folder, spec->table_count, spec->hash);
-		return true;
-	}
-	for (; errors != NULL; errors = errors->next)
-		(void)fprintf(stderr, "%s/%s:%d:%d: %s\n", folder, errors->place.file, errors->place.line,
-		    errors->place.column, errors->message);
-	return false;
-}
-
-static bool
-check_all(struct ctx *ctx, const char *folder)
-{
-	size_t count, pipelines = 0;
-	char **names;
-	bool ok = true;
-
-	if (!file_list(ctx, folder, &names, &count))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		char *path = ctx_printf(ctx, "%s/%s", folder, names[i]);
-
-		if (!file_exists(ctx_printf(ctx, "%s/pipeline.yaml", path)))
-			continue;
-		pipelines++;
-		ok = check_folder(ctx, path) && ok;
-	}
-	return pipelines > 0 ? ok
-			     : fail(ctx, FAIL_USAGE, "there is no pipeline.yaml in %s or the folders in it", folder);
-}
-
-int
-command_check(struct ctx *ctx, struct config *config, int argc, char **argv)
-{
-	const char *folder;
-	bool ok;
-
-	(void)config;
-	if (argc != 1) {
-		(void)fail(ctx, FAIL_USAGE, "check takes one folder: a pipeline's, or one of pipelines");
-		return command_fail(ctx);
-	}
-	folder = argv[0];
-	ok = file_exists(ctx_printf(ctx, "%s/pipeline.yaml", folder)) ? check_folder(ctx, folder)
-								      : check_all(ctx, folder);
-	if (!ok && ctx_failure(ctx)->code != FAIL_SPEC_INVALID)
-		return command_fail(ctx);
-	return ok ? EXIT_SUCCEEDED : EXIT_USAGE;
-}
-
 int
 command_psql(struct ctx *ctx, struct config *config, int argc, char **argv)
 {

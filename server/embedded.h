@@ -32,6 +32,9 @@ void embedded_stop(struct embedded *embedded);
 /* The databases, and their connections added to the config: database_url, warehouse, <pipeline>_source, <pipeline>_files. */
 bool embedded_databases(struct ctx *ctx, const struct home *home, struct config *config) MUST_CHECK;
 
+/* The same connections of a cluster that runs already, without making anything. Those that the settings name stay. */
+bool embedded_connections(struct ctx *ctx, const struct home *home, struct config *config) MUST_CHECK;
+
 /* Files that the queries in a folder of a sample describe, made once below `folder` from the sample's database. */
 bool embedded_files(struct ctx *ctx, struct pg *pg, const char *queries, const char *folder) MUST_CHECK;
 

@@ -134,3 +134,31 @@ embedded_databases(struct ctx *ctx, const struct home *home, struct config *conf
 	config_add_connection(ctx, config, "warehouse", embedded_url(ctx, home, "warehouse"));
 	return true;
 }
+
+static void
+add_missing(struct ctx *ctx, const struct home *home, struct config *config, const char *name)
+{
+	struct secret url;
+
+	if (config_connection(ctx, config, name, &url))
+		return;
+	fail_clear(ctx);
+	config_add_connection(ctx, config, name, embedded_url(ctx, home, name));
+}
+
+bool
+embedded_connections(struct ctx *ctx, const struct home *home, struct config *config)
+{
+	char **names;
+	size_t count;
+
+	add_missing(ctx, home, config, "warehouse");
+	if (!file_is_folder(config->pipelines))
+		return true;
+	if (!file_list(ctx, config->pipelines, &names, &count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (file_is_folder(ctx_printf(ctx, "%s/%s/sample", config->pipelines, names[i])))
+			add_missing(ctx, home, config, ctx_printf(ctx, "%s_source", names[i]));
+	return true;
+}
