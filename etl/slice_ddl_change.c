@@ -71,14 +71,28 @@ make_changes(struct ctx *ctx, struct loading *loading, const struct table_change
 	return true;
 }
 
+/* What CREATE TABLE cannot say: comments. They belong to the creation, which is recorded as a whole. */
+static bool
+complete(struct ctx *ctx, struct loading *loading, const struct spec_table *table)
+{
+	const struct table_change created = {.change = "created"};
+	struct table_changes changes;
+
+	if (!table_changes_find(ctx, loading->warehouse, loading->job->spec, table, &changes))
+		return false;
+	for (size_t i = 0; i < changes.count; i++)
+		if (!run_change(ctx, loading, table, &changes.items[i]))
+			return false;
+	return record(ctx, loading, table, &created);
+}
+
 bool
 change_table(struct ctx *ctx, struct loading *loading, const struct spec_table *table)
 {
-	const struct table_change created = {.change = "created"};
 	struct load_statements statements;
 	struct table_changes changes;
 
 	return table_changes_find(ctx, loading->warehouse, loading->job->spec, table, &changes) &&
 	       make_changes(ctx, loading, &changes) && generate_ddl(ctx, loading->job->spec, table, &statements) &&
-	       run_statements(ctx, loading, &statements) && (changes.exists || record(ctx, loading, table, &created));
+	       run_statements(ctx, loading, &statements) && (changes.exists || complete(ctx, loading, table));
 }

@@ -138,6 +138,33 @@ next_number(void *pool, struct ctx *ctx, int64_t *number)
 	return pool_take(tmp, pool, &db) && control_next_load_number(tmp, db, number);
 }
 
+/* A retry with the current spec may meet a table that is not declared any more, or declared as something that the step was not
+ * planned for. What was begun can still be revoked. */
+static bool
+check_declared(struct ctx *ctx, const struct step_claim *claim, const struct slice_job *job)
+{
+	const struct spec_table *table = job->table;
+	const char *what = NULL;
+
+	if (claim->end_as != NULL || claim->table == NULL || job->script != NULL)
+		return true;
+	if (table == NULL)
+		return fail(ctx, FAIL_NOT_FOUND, "version %s of %s has no table %s: submit a new run without it",
+		    job->spec->hash, job->spec->pipeline, claim->table);
+	if (claim->scope == NULL)
+		return true;
+	if (text_equal(claim->kind, "dimension") != (table->kind == TABLE_DIMENSION))
+		what = table->kind == TABLE_DIMENSION ? "a dimension" : "no dimension";
+	else if (text_equal(claim->scope, "files") != spec_table_is_fed_by_files(table))
+		what = spec_table_is_fed_by_files(table) ? "fed by files" : "not fed by files";
+	else if (text_equal(claim->scope, "time") && table->time == NULL)
+		what = "without time";
+	return what == NULL ||
+	       fail(ctx, FAIL_CONFLICT,
+		   "version %s of %s declares %s as %s, which this step was not planned for: submit a new run",
+		   job->spec->hash, job->spec->pipeline, claim->table, what);
+}
+
 bool
 step_prepare(struct ctx *ctx, const struct engine_options *options, const struct step_claim *claim,
     struct step_work *work)
@@ -164,11 +191,7 @@ step_prepare(struct ctx *ctx, const struct engine_options *options, const struct
 	};
 	work->timeouts = work->job.table != NULL ? &work->job.table->timeouts : &spec->timeouts;
 	work->retry = work->job.table != NULL ? &work->job.table->retry : &spec->retry;
-	/* A retry with the current spec may meet a table that is not declared any more. What was begun can still be revoked. */
-	if (claim->table != NULL && work->job.table == NULL && work->job.script == NULL && claim->end_as == NULL)
-		return fail(ctx, FAIL_NOT_FOUND, "version %s of %s has no table %s", spec->hash, spec->pipeline,
-		    claim->table);
-	return true;
+	return check_declared(ctx, claim, &work->job);
 }
 
 bool

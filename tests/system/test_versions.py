@@ -85,7 +85,7 @@ def test_every_finding_is_told_with_its_place(service):
 
 
 @pytest.mark.parametrize("old, new, pointer", [
-    ("grain: [procedure_id]", "grain: [procedure_id, start_time]", "/tables/fact_procedures/grain"),
+    ("surrogate: procedure_key", "surrogate: procedure_number", "/tables/fact_procedures/surrogate"),
     ("duration_minutes: integer", "duration_minutes: smallint", "/tables/fact_procedures/columns/duration_minutes/type"),
     ("schema: public", "schema: elsewhere", "/schema")])
 def test_what_would_lose_data_is_refused(service, old, new, pointer):
@@ -123,9 +123,9 @@ def test_commands(service, tmp_path):
     lines = service.cli("versions", "medrobotics", "--limit", "2").stdout.splitlines()
     assert lines[1].split()[:2] == [applied["version"], "yes"] and len(lines) == 3
     assert "is active now" in service.cli("activate", "medrobotics", first).stdout
-    refused = service.cli("apply", str(folder(tmp_path, "grain: [procedure_id]", "grain: [procedure_id, start_time]") / "medrobotics"),
+    refused = service.cli("apply", str(folder(tmp_path, "surrogate: procedure_key", "surrogate: procedure_number") / "medrobotics"),
                           check=False)
-    assert refused.returncode == 1 and "/tables/fact_procedures/grain" in refused.stderr
+    assert refused.returncode == 1 and "/tables/fact_procedures/surrogate" in refused.stderr
 
 
 def column(service, name):
@@ -160,6 +160,39 @@ def test_schema_follows_the_versions(service):
     assert (column(service, "duration_minutes")[0]["type"], column(service, "duration_minutes")[0]["declared_type"]) == ("bigint", "integer")
 
 
+def failing(service, **fields):
+    """A run that failed in its fact, after its ddl step: somebody's table refuses a row."""
+    service.sql("warehouse", "ALTER TABLE fact_procedures ADD CONSTRAINT never CHECK (load_id < 0) NOT VALID")
+    try:
+        run = service.wait(service.submit("range", mode="all", **api.MONTH, **fields))
+    finally:
+        service.sql("warehouse", "ALTER TABLE fact_procedures DROP CONSTRAINT never")
+    assert run["status"] in ("failed", "partial"), run
+    return run["id"]
+
+
+def retry(service, run):
+    assert service.post(f"/v1/runs/{run}/retry", {"spec": "current"}).status_code == 202
+    return service.wait(run)
+
+
+def test_retry_with_the_current_version(service):
+    """Its tables follow first, though its ddl step was done."""
+    first = active(service)
+    service.sql("medrobotics_source", "UPDATE procedures_all SET updated_at = now()")
+    run = failing(service)
+    query = {"extract/procedures.sql": files()["extract/procedures.sql"].replace("SELECT ", "SELECT 1 AS crew, ", 1)}
+    applied = service.post("/v1/pipelines", {"files": files("duration_minutes: integer", "duration_minutes: integer\n      crew: integer",
+                                                           extra=query)}).json()
+    done = retry(service, run)
+    assert (done["status"], done["spec_version"]) == ("succeeded", applied["version"]), done
+    assert service.sql("warehouse", "SELECT count(*) FROM fact_procedures WHERE crew = 1")[0][0] > 0
+    [ddl] = [s for s in service.steps(run) if s["kind"] == "ddl"]
+    assert len(ddl["attempts"]) == 2
+    assert done["progress"]["steps_done"] == done["progress"]["steps_total"]
+    assert service.post(f"/v1/pipelines/medrobotics/versions/{first}/activate").status_code == 200
+
+
 def test_start_applies_what_is_new_and_nothing_else(service, make_replica, tmp_path):
     """Two services on one control database: a new folder wins once; no restart flips anything back."""
     first = active(service)
@@ -178,10 +211,10 @@ def test_start_applies_what_is_new_and_nothing_else(service, make_replica, tmp_p
 
 def test_start_goes_on_without_a_folder_that_is_refused(service, make_replica, tmp_path):
     first = active(service)
-    bad = str(folder(tmp_path, "grain: [procedure_id]", "grain: [procedure_id, start_time]"))
+    bad = str(folder(tmp_path, "surrogate: procedure_key", "surrogate: procedure_number"))
     replica = make_replica(LOADSTAR_PIPELINES=bad).start()
     assert active(replica) == first
     assert "not applied" in replica.log_tail(30) and "spec_refused" in replica.log_tail(30)
     check = replica.cli("serve", "--check", check=False)
-    assert check.returncode == 1 and "/tables/fact_procedures/grain" in check.stderr
+    assert check.returncode == 1 and "/tables/fact_procedures/surrogate" in check.stderr
     shutil.rmtree(bad)

@@ -100,6 +100,13 @@ test_new_columns(void **state)
 	    "public.dim_part size added - integer\npublic.dim_part colour added - text\n"
 	    "public.fact_sale note added - text\npublic.fact_sale note comment - what was said");
 	declare(loads, pipeline, pipeline->files[0].text);
+	loads_do(loads, "ALTER TABLE fact_sale RENAME TO fact_gone");
+	declare(loads, pipeline, pipeline->files[0].text); /* a table that is made has its comments at once */
+	assert_string_equal(loads_ask(loads, "SELECT col_description('fact_sale'::regclass, attnum) FROM pg_attribute "
+					     "WHERE attrelid = 'fact_sale'::regclass AND attname = 'note'"),
+	    "what was said");
+	loads_do(loads,
+	    "DROP TABLE fact_sale; ALTER TABLE fact_gone RENAME TO fact_sale; DELETE FROM loadstar.ddl_log WHERE id = 7");
 	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.ddl_log"), "6");
 	loads_load(loads, "dim_part", -1);
 	loads_load(loads, "fact_sale", 0);

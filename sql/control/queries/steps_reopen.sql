@@ -1,10 +1,17 @@
--- $1 run id
+-- $1 run id, $2 whether it goes on with another version
 -- A retry: failed, cancelled and upstream-skipped steps go on with their identity; the lowest wave of them at once.
-WITH unfinished AS MATERIALIZED (
+-- With another version the tables are made as that one declares them, first.
+WITH left_over AS MATERIALIZED (
   SELECT id, wave
   FROM control.step
   WHERE run_id = $1::uuid
     AND (status IN ('failed', 'cancelled') OR (status = 'skipped' AND reason->>'code' = 'upstream_failed'))),
+unfinished AS MATERIALIZED (
+  SELECT id, wave FROM left_over
+  UNION ALL
+  SELECT id, wave
+  FROM control.step
+  WHERE $2::boolean AND run_id = $1::uuid AND kind = 'ddl' AND status = 'succeeded' AND EXISTS (SELECT FROM left_over)),
 lowest AS MATERIALIZED (
   SELECT min(wave) AS wave FROM unfinished),
 opened AS (
