@@ -260,11 +260,18 @@ prepare(struct auth_keyring *ring)
 	(void)pthread_condattr_destroy(&monotonic);
 }
 
+static size_t
+count_keys(const struct auth_keyring *ring)
+{
+	ASSERT(ring->keys != NULL);
+	return ring->keys->count;
+}
+
 /* The first reading: what a person has to mend ends the start, an issuer that is away does not. */
 static bool
 read_first(struct ctx *ctx, struct auth_keyring *ring, struct auth_source *source)
 {
-	size_t before = ring->keys->count;
+	size_t before = count_keys(ring);
 
 	if (source->is_url) {
 		read_one(ring, source);
@@ -278,7 +285,7 @@ read_first(struct ctx *ctx, struct auth_keyring *ring, struct auth_source *sourc
 		return fail(ctx, FAIL_CONFIG_INVALID, "%s", message);
 	}
 	note_reading(ring, source, true);
-	return ring->keys->count > before ||
+	return count_keys(ring) > before ||
 	       fail(ctx, FAIL_CONFIG_INVALID, "%s has no key that RS256 or ES256 can be verified with",
 		   source->setting);
 }

@@ -151,7 +151,7 @@ auth_keys_add_jwks(struct ctx *ctx, struct auth_keys *keys, const char *text, si
 		return fail(ctx, FAIL_CONFIG_INVALID, "not a JSON object with an array \"keys\"");
 	json_array_foreach(json_object_get(set, "keys"), i, jwk) {
 		const char *kid = json_string_or(jwk, "kid", NULL);
-		struct crypto_key *key;
+		struct crypto_key *key = NULL;
 
 		if (make_key(keys->ctx, jwk, &key)) {
 			if (!add(keys, kid, key))
