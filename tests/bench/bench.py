@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The benchmark suite: measures, each against its floor; a table, and build/bench.json.
 
-usage: bench.py [--only start,load,poll,idle,queue] [--rows N] [--rounds N] [--trace]
+usage: bench.py [--only start,load,files,poll,idle,queue] [--rows N] [--rounds N] [--trace]
 """
 
 import argparse
 import importlib
 import json
 import os
+import pathlib
 import platform
 import tempfile
 import time
@@ -15,7 +16,7 @@ import time
 from rig import ROOT, Figures, Service, make_pipelines
 
 ENOUGH_S = 210  # from then on one round of each load is enough
-MEASURES = ("idle", "start", "queue", "poll", "load")
+MEASURES = ("idle", "start", "queue", "poll", "load", "files")
 
 
 def options():
@@ -32,8 +33,12 @@ def main():
     asked.until = since + ENOUGH_S
     print(Figures.head(), flush=True)
     with tempfile.TemporaryDirectory(prefix="lsb-", dir="/tmp") as folder:
-        pipelines = make_pipelines(folder)
-        with Service(procedures=2000, pipelines=pipelines, env={"LOADSTAR_WORKERS": "2"}) as service:
+        pipelines = make_pipelines(pathlib.Path(folder) / "pipelines")
+        files = pathlib.Path(folder) / "files"
+        files.mkdir()
+        with Service(procedures=2000, pipelines=pipelines,
+                     env={"LOADSTAR_WORKERS": "2", "LOADSTAR_CONNECTION_BENCH_FILES": f"file://{files}"}) as service:
+            service.files = files
             for name in [m for m in MEASURES if m in asked.only.split(",")]:
                 importlib.import_module(f"measure_{name}").measure(service, figures, asked)
     report = {
