@@ -4,7 +4,7 @@ _loadstar()
 	local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= words=
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words="serve run plan status runs steps logs quality rejects files coverage cancel retry pipelines pause resume apply versions activate adopt check token migrate psql version settings help"
+		words="serve run plan status runs steps logs quality rejects files coverage trace cancel retry pipelines pause resume apply versions activate adopt check token migrate psql version settings help"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return
 	fi
@@ -20,6 +20,7 @@ _loadstar()
 	rejects) options="--table --state --limit --json --url --token --help" ;;
 	files) options="--source --table --status --since --limit --json --url --token --help" ;;
 	coverage) options="--from --to --json --url --token --help" ;;
+	trace) options="--json --url --token --help" ;;
 	cancel) options="--no-wait --json --url --token --help" ;;
 	retry) options="--spec --wait --json --url --token --help" ;;
 	pipelines) options="--json --url --token --help" ;;
@@ -39,7 +40,7 @@ _loadstar()
 		words=$options
 	elif [ "$COMP_CWORD" -eq 2 ]; then
 		case $command in
-		run | plan | pause | resume | files | coverage | versions | activate | adopt) words=$(loadstar pipelines 2>/dev/null | cut -d' ' -f1) ;;
+		run | plan | pause | resume | files | coverage | versions | activate | adopt | trace) words=$(loadstar pipelines 2>/dev/null | cut -d' ' -f1) ;;
 		status | steps | logs | quality | rejects | cancel | retry) words=$(loadstar runs 2>/dev/null | tail -n +2 | cut -d' ' -f1) ;;
 		apply | check) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 		psql) words="loadstar warehouse" ;;

@@ -10,6 +10,7 @@
 #include "sql/pool.h"
 
 struct auth;
+struct overview;
 struct rates;
 
 struct app {
@@ -17,6 +18,7 @@ struct app {
 	struct pool *control;
 	struct board *board;
 	struct catalog *catalog;
+	struct overview *overview;
 	struct auth *auth;
 	struct rates *rates; /* NULL: no limit */
 	const char *control_id;

@@ -120,7 +120,7 @@ check_query(struct ctx *ctx, const struct route *route, const struct request *re
 		const char *name = request->query[i].name;
 		const char *pointer = ctx_printf(ctx, "?%s", name);
 
-		if (!has_word(route->query, name))
+		if (!has_word(route->query, name) && !has_word(route->query, "*"))
 			(void)fail_field(ctx, pointer, "is not a parameter of this path");
 		else if (request_query(request, name) != request->query[i].value)
 			(void)fail_field(ctx, pointer, "is given twice");

@@ -1,7 +1,7 @@
 /*
  * routes: the whole API on one screen is routes.def; this finds the row of a request, asks who sends it, and calls its
  * handler. ROUTE(method, path, scope, query, produces, handler, operation): {…} are path values; query: the parameters
- * it knows; produces: media types the Accept header may choose from, "" for any; operation: operationId of openapi.yaml.
+ * it knows, * when the handler tells which; produces: media types the Accept header may choose from, "" for any; operation: operationId of openapi.yaml.
  */
 #ifndef HANDLERS_ROUTES_H
 #define HANDLERS_ROUTES_H

@@ -88,7 +88,54 @@ last_run(struct ctx *ctx, const char *pipeline, json_t *run)
 	return object;
 }
 
-/* The last run of every pipeline; null for one that never ran. */
+static const char tables_header[] = "%-24s %-28s %-7s %-20s %-20s %8s %s\n";
+
+static bool
+show_tables(struct ctx *ctx, struct client *client)
+{
+	json_t *answer;
+	const json_t *table;
+	size_t i;
+
+	if (!client_get(ctx, client, "/v1/tables", &answer))
+		return false;
+	(void)printf("\n");
+	(void)printf(tables_header, "PIPELINE", "TABLE", "STATE", "LAST LOAD", "NEWEST ROW", "REJECTS", "ERROR");
+	json_array_foreach(json_object_get(answer, "items"), i, table) {
+		char rejects[24];
+
+		(void)snprintf(rejects, sizeof(rejects), "%lld", (long long)json_int_or(table, "open_rejects", 0));
+		(void)printf(tables_header, json_string_or(table, "pipeline", ""), json_string_or(table, "table", ""),
+		    json_int_or(table, "running", 0) > 0 ? "running" : json_string_or(table, "state", ""),
+		    ctx_printf(ctx, "%.19s", json_string_or(json_object_get(table, "last_load"), "committed_at", "-")),
+		    ctx_printf(ctx, "%.19s", json_string_or(table, "newest_row", "-")), rejects,
+		    json_string_or(json_object_get(table, "last_error"), "message", ""));
+	}
+	return true;
+}
+
+static bool
+add_tables(struct ctx *ctx, struct client *client, json_t *last)
+{
+	json_t *answer, *item;
+	const json_t *table;
+	size_t i, k;
+
+	if (!client_get(ctx, client, "/v1/tables", &answer))
+		return false;
+	json_array_foreach(last, i, item) {
+		json_t *tables = json_new_array(ctx);
+
+		json_array_foreach(json_object_get(answer, "items"), k, table) {
+			if (text_equal(json_string_or(table, "pipeline", ""), json_string_or(item, "pipeline", "")))
+				json_add(tables, (json_t *)(uintptr_t)table);
+		}
+		json_put(item, "tables", tables);
+	}
+	return true;
+}
+
+/* The last run of every pipeline, null for one that never ran; then every table. */
 static int
 show_all(struct ctx *ctx, struct client *client)
 {
@@ -113,6 +160,8 @@ show_all(struct ctx *ctx, struct client *client)
 		else
 			(void)printf(runs_header, "-", name, "", "", "never", "", "");
 	}
+	if (client->json ? !add_tables(ctx, client, last) : !show_tables(ctx, client))
+		return command_fail(ctx);
 	if (client->json)
 		client_print_json(ctx, last);
 	return EXIT_SUCCEEDED;

@@ -17,6 +17,7 @@ COMMAND(quality);
 COMMAND(rejects);
 COMMAND(files);
 COMMAND(coverage);
+COMMAND(trace);
 COMMAND(cancel);
 COMMAND(retry);
 COMMAND(pipelines);

@@ -23,6 +23,7 @@
 #include "base/version.h"
 #include "etl/apply.h"
 #include "etl/engine.h"
+#include "etl/overview.h"
 #include "handlers/app.h"
 #include "handlers/auth.h"
 #include "handlers/rate.h"
@@ -162,7 +163,10 @@ prepare_app(struct ctx *ctx, struct service *service, bool check)
 	app->catalog = catalog_new();
 	app->rates = rates_new(ctx, service->config->write_rate);
 	app->control = pool_new(&service->config->database_url, CONTROL_SESSIONS);
-	return auth_new(ctx, service->config, &app->auth) && prepare_control(ctx, service, check);
+	if (!auth_new(ctx, service->config, &app->auth) || !prepare_control(ctx, service, check))
+		return false;
+	app->overview = overview_new(app->config, app->control, app->epoch);
+	return true;
 }
 
 static bool
@@ -215,6 +219,8 @@ stop_parts(struct ctx *ctx, struct service *service)
 		http_stop(service->http);
 	if (app->board != NULL)
 		board_stop(app->board);
+	if (app->overview != NULL)
+		overview_free(app->overview);
 	if (app->control != NULL)
 		pool_free(app->control);
 	if (app->catalog != NULL)

@@ -133,8 +133,8 @@ struct step_mark {
 	const char *id, *run_id;
 	const char *table; /* step_marks_of_tables alone */
 	bool running;
-	struct step_span span; /* step_marks alone */
-	int64_t load_number;   /* of its last attempt; 0: none was made */
+	struct step_span span;
+	int64_t load_number; /* of its last attempt; 0: none was made */
 	int64_t started_us;
 	json_t *error; /* error object of the contract, or null */
 };
@@ -143,7 +143,7 @@ struct step_mark {
 bool step_marks(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table, const struct step_span *span,
     struct step_mark **marks, size_t *count) MUST_CHECK;
 
-/* Of each table of a pipeline the running ones, and the last one that failed. */
+/* Of all tables of a pipeline: the running ones, and of each slice the last one that failed. */
 bool step_marks_of_tables(struct ctx *ctx, struct pg *db, const char *pipeline, struct step_mark **marks,
     size_t *count) MUST_CHECK;
 
