@@ -163,7 +163,7 @@ build-bench: $(BENCH)
 build-fuzz: $(FUZZ)
 
 # Each sanitizer gets the same tests; scripts/test.py says which.
-.PHONY: run demo stop test asan tsan cover bench model lint format fuzz deps install clean help
+.PHONY: run demo stop test asan tsan cover bench model lint format fuzz fuzz-api deps install clean help
 run: build ## build and serve in the foreground, with the embedded PostgreSQL and the shipped pipelines
 	@$(if $(wildcard scripts/run.sh),exec scripts/run.sh,exec build/loadstar serve)
 
@@ -199,6 +199,10 @@ fuzz: ## fuzz each target in tests/fuzz for FUZZ_SECONDS (60)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 endif
 
+FUZZ_API_SECONDS ?= 600
+fuzz-api: build venv ## generated requests against the contract of the API for FUZZ_API_SECONDS (600)
+	@.venv/bin/python scripts/fuzz_api.py $(FUZZ_API_SECONDS)
+
 lint: ## format, analysers, floors
 	@scripts/lint.sh
 format: ## rewrite the sources in the house format
@@ -230,5 +234,5 @@ install: build ## install under PREFIX (/usr/local); DESTDIR is honoured
 clean: ## remove everything that was built
 	rm -rf build
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
 		printf '%-10s %s\n' "$$name" "$$what"; done

@@ -64,6 +64,8 @@ json_parse(struct ctx *ctx, const char *text, size_t length, json_t **value)
 
 	if (!depth_is_sane(text, length))
 		return fail(ctx, FAIL_MALFORMED_JSON, "nested deeper than %d levels", MAX_DEPTH);
+	if (length > 0 && memchr(text, '\0', length) != NULL) /* jansson takes one after a number for the end */
+		return fail(ctx, FAIL_MALFORMED_JSON, "a NUL byte is no JSON");
 	*value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (*value == NULL)
 		return fail(ctx, FAIL_MALFORMED_JSON, "line %d, column %d: %s", error.line, error.column,

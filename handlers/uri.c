@@ -79,6 +79,9 @@ uri_path_is_sane(const char *path)
 {
 	if (path[0] != '/')
 		return false;
+	for (const char *p = path; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~') /* also what is negative: bytes that must be escaped */
+			return false;
 	for (const char *p = path; *p != '\0';) {
 		size_t length = strcspn(++p, "/");
 

@@ -201,7 +201,8 @@ announce(struct ctx *ctx, const struct service *service)
 		(void)printf("sign in with a token: LOADSTAR_HOME=%s %s token\n",
 		    file_real_path(ctx, service->home.asked), file_real_path(ctx, "/proc/self/exe"));
 	(void)fflush(stdout);
-	log_line(ctx, LOG_INFO, "listening", "url", url, "version", loadstar_version(), NULL);
+	log_line(ctx, LOG_INFO, "listening", "url", url, "version", loadstar_version(), "admin",
+	    http_admin_url(service->http), NULL);
 }
 
 /* Each part that was started, in reverse. */

@@ -15,6 +15,8 @@ import time
 import psycopg
 import requests
 
+import contract
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("LOADSTAR_BINARY", str(ROOT / "build" / "loadstar"))
 FINAL = {"succeeded", "partial", "failed", "cancelled"}
@@ -76,6 +78,7 @@ class Service:
         self.process = None
         self.url = None
         self.session = requests.Session()
+        self.session.hooks["response"].append(contract.check)
         self.tokens = {}
 
     # -- life ----------------------------------------------------------------------------------------------------------

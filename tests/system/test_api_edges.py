@@ -1,5 +1,6 @@
 """What strangers send: paths, methods, headers and framings that are wrong, slow or ambiguous; and what the contract says of all of it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -11,10 +12,11 @@ import sys
 import time
 
 import pytest
+import requests
 
 import api
 from api import problem
-from service import ROOT
+from service import ROOT, wait_until
 
 GET = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
@@ -197,6 +199,38 @@ def test_drip_feeders_are_cut_off(served):
         assert kept.recv(65536).startswith(b"HTTP/1.1 200 "), "idle for 30 s, then used again"
         mute.settimeout(10)
         assert mute.recv(1) == b"", "one that never asked for anything"
+
+
+def admin_url(service):
+    """As the log says, just after the first line on stdout."""
+    def find():
+        lines = [line for line in open(f"{service.home}/service.log") if '"message":"listening"' in line]
+        return json.loads(lines[-1])["admin"] if lines else None
+    return wait_until("it says where it listens", 5, find)
+
+
+def test_probes_answer_when_no_connection_is_left(served, make_replica):
+    """More clients than connections: they queue in the backlog. The admin listener has its own, and serves nothing else."""
+    replica = make_replica(LOADSTAR_HTTP_CONNECTIONS="16", LOADSTAR_ADMIN_LISTEN="127.0.0.1:0").start()
+    probe = admin_url(replica)
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(api.connection(replica)).sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        with pytest.raises(requests.Timeout):
+            replica.session.get(replica.url + "/healthz", timeout=2)
+        for path in ("/healthz", "/readyz", "/metrics"):
+            headers = api.bearer(replica.token()) if path == "/metrics" else None
+            answer = replica.session.get(probe + path, headers=headers, timeout=5)
+            assert answer.status_code == 200 and answer.elapsed.total_seconds() < 2
+        problem(replica.session.get(probe + "/v1/runs", headers=api.bearer(replica.token()), timeout=5), 404, "not_found")
+    wait_until("the API has connections again", 20, lambda: answers(replica))
+
+
+def answers(service):
+    try:
+        return service.session.get(service.url + "/healthz", timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
 
 
 def test_as_many_files_as_the_system_allows(served):

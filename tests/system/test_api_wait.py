@@ -4,7 +4,10 @@ import asyncio
 import concurrent.futures
 import contextlib
 import json
+import os
 import resource
+import socket
+import struct
 import threading
 import time
 
@@ -114,17 +117,35 @@ def test_polls_ask_no_database(served):
 # -- many
 
 
-def test_five_hundred_waiters_hold_no_session(served):
+def threads(service):
+    return len(os.listdir(f"/proc/{service.process.pid}/task"))
+
+
+def allow_many_files():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
 
+
+def ask_to_wait(service, run_id, etag, waiters, followers):
+    """Tasks of that many waiters, and of followers, half of them of each format."""
+    wait, logs = f"/v1/runs/{run_id}?wait=50s", f"/v1/runs/{run_id}/logs"
+    return ([asyncio.create_task(ask(service, wait, f"If-None-Match: {etag}\r\n")) for _ in range(waiters)],
+            [asyncio.create_task(ask(service, logs, f"Accept: {('text/event-stream', 'application/x-ndjson')[i % 2]}\r\n"))
+             for i in range(followers)])
+
+
+def test_five_hundred_waiters_and_followers_hold_nothing(served):
+    """No session of the database and no thread; others are served meanwhile; all hear of the end."""
+    allow_many_files()
+
     async def scene(run_id, etag):
-        before = sessions(served)
-        waiting = [asyncio.create_task(ask(served, f"/v1/runs/{run_id}?wait=50s", f"If-None-Match: {etag}\r\n")) for _ in range(500)]
-        await asyncio.sleep(2)
-        assert not any(task.done() for task in waiting)
+        before, threads_before = sessions(served), threads(served)
+        waiting, following = ask_to_wait(served, run_id, etag, 300, 200)
+        await asyncio.sleep(3)
+        assert not any(task.done() for task in waiting + following)
         during = await asyncio.to_thread(sessions, served)
         assert during <= before + 2 and during < 25, (before, during)
+        assert threads(served) <= threads_before, "a thread was made for who waits"
         began = time.monotonic()
         assert (await asyncio.to_thread(served.get, f"/v1/runs/{run_id}")).status_code == 200
         assert (await asyncio.to_thread(served.get, "/healthz")).status_code == 200
@@ -137,10 +158,45 @@ def test_five_hundred_waiters_hold_no_session(served):
         assert {status for status, _ in answers} == {200}
         for _, text in answers:
             assert json.loads(text.partition("\r\n\r\n")[2])["status"] in ("cancelling", "cancelled")
+        for status, text in await asyncio.wait_for(asyncio.gather(*following), 30):
+            assert status == 200 and "run cancelled" in text and text.endswith("0\r\n\r\n")
 
     served.token()
     with held(served) as (run_id, etag):
         asyncio.run(scene(run_id, etag))
+
+
+def sockets(service):
+    """Connections that the service holds."""
+    folder, count = f"/proc/{service.process.pid}/fd", 0
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            count += os.readlink(f"{folder}/{name}").startswith("socket:")
+    return count
+
+
+def test_dead_followers_are_noticed_by_the_heartbeat(served):
+    """A stream on which nothing happens gets an empty line each 15 s: who went without a word is found then."""
+    with held(served) as (run_id, _):
+        before = sockets(served)
+        with contextlib.ExitStack() as stack:
+            alive = {kind: stack.enter_context(api.connection(served, 25)) for kind in ("text/event-stream", "application/x-ndjson")}
+            dead = [api.connection(served) for _ in range(30)]
+            for kind, sock in alive.items():
+                sock.sendall(request(served, f"/v1/runs/{run_id}/logs", f"Accept: {kind}\r\n"))
+            for connection in dead:
+                sock = connection.__enter__()
+                sock.sendall(request(served, f"/v1/runs/{run_id}/logs", "Accept: text/event-stream\r\n"))
+                assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+                connection.__exit__(None, None, None)
+            for kind, beat in (("text/event-stream", b"\r\n:\n\n\r\n"), ("application/x-ndjson", b"\r\n\n\r\n")):
+                text = b""
+                while beat not in text:
+                    part = alive[kind].recv(65536)
+                    assert part, text
+                    text += part
+            wait_until("the dead are gone", 40, lambda: sockets(served) <= before + 6)
 
 
 # -- streams
@@ -223,15 +279,14 @@ def test_follow_while_it_runs(served):
 @pytest.mark.timeout(120)
 def test_sigterm_with_waiters_and_streams_open(served, make_replica):
     async def scene(replica, run_id, etag):
-        waiting = [asyncio.create_task(ask(replica, f"/v1/runs/{run_id}?wait=50s", f"If-None-Match: {etag}\r\n")) for _ in range(200)]
-        streams = [asyncio.create_task(ask(replica, f"/v1/runs/{run_id}/logs?follow=1")) for _ in range(20)]
-        streams += [asyncio.create_task(ask(replica, f"/v1/runs/{run_id}/logs", "Accept: text/event-stream\r\n")) for _ in range(20)]
-        await asyncio.sleep(2)
+        waiting, streams = ask_to_wait(replica, run_id, etag, 300, 200)
+        await asyncio.sleep(3)
         assert not any(task.done() for task in waiting + streams)
         code = await asyncio.to_thread(replica.stop, 30)
         answers = await asyncio.wait_for(asyncio.gather(*waiting, *streams, return_exceptions=True), 10)
-        return code, answers[:200], answers[200:]
+        return code, answers[:300], answers[300:]
 
+    allow_many_files()
     with held(served) as (run_id, etag):
         replica = make_replica(LOADSTAR_DRAIN="2s").start()
         replica.token()

@@ -48,6 +48,8 @@ test_refuses(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		refuse(*state, wrong[i], strlen(wrong[i]));
 	refuse(*state, with_nul, sizeof(with_nul) - 1);
+	refuse(*state, "123\0", 4);
+	refuse(*state, "{}\0", 3);
 }
 
 static void
