@@ -1,5 +1,6 @@
 #include "server/reaper.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@ struct reaper_entry {
 	int fd;
 	enum reaper_phase phase;
 	int64_t since_us; /* monotonic */
+	bool left;        /* the peer had closed its side at the last tick of this phase */
 	bool ended;
 };
 
@@ -80,6 +82,7 @@ reaper_enter(struct reaper *reaper, struct reaper_entry *entry, enum reaper_phas
 		return;
 	pthread_mutex_lock(&reaper->lock);
 	entry->phase = phase;
+	entry->left = false;
 	entry->since_us = clock_monotonic_us();
 	pthread_mutex_unlock(&reaper->lock);
 }
@@ -94,6 +97,20 @@ is_overdue(const struct reaper_entry *entry, int64_t now_us)
 	return age_us >= (entry->phase == REAPER_READING ? READING_US : IDLE_US);
 }
 
+/* The library does not see in every state that its peer has closed. Who has, and has not sent a whole request, will not: but
+ * what it sent may just be on its way to the library, so it counts when it is still so a tick later. */
+static bool
+has_left(struct reaper_entry *entry)
+{
+	struct pollfd side = {.fd = entry->fd, .events = POLLRDHUP};
+	bool before = entry->left;
+
+	if (entry->ended || entry->phase == REAPER_ANSWERING)
+		return false;
+	entry->left = poll(&side, 1, 0) > 0;
+	return before && entry->left;
+}
+
 /* Under the lock, so that no fd is closed and used again meanwhile. The library sees the end and closes. */
 static size_t
 end_overdue(struct reaper *reaper)
@@ -102,7 +119,7 @@ end_overdue(struct reaper *reaper)
 	size_t count = 0;
 
 	for (struct reaper_entry *entry = reaper->first; entry != NULL; entry = entry->next) {
-		if (!is_overdue(entry, now_us))
+		if (!is_overdue(entry, now_us) && !has_left(entry))
 			continue;
 		entry->ended = true;
 		(void)shutdown(entry->fd, SHUT_RDWR);

@@ -1,6 +1,6 @@
 /*
- * reaper: ends connections whose request does not become whole in time. libmicrohttpd's timeout is idle time alone: a client
- * that sends a byte now and then would keep its connection for ever.
+ * reaper: ends connections whose request does not become whole in time, or whose client went meanwhile. libmicrohttpd's
+ * timeout is idle time alone: a client that sends a byte now and then would keep its connection for ever.
  *
  * A connection is reading from its start, or from the first line of its next request, until the request is whole; it is
  * idle between the end of an answer and the next first line, which then is all that may drip. While it is answered its
