@@ -42,15 +42,19 @@ def known(served):
     """A value for each name in a path."""
     pipeline = served.get("/v1/pipelines/medrobotics").json()
     views = pipeline["views"]
-    return {"id": served.first_run["id"], "pipeline": "medrobotics", "view": views[0]["name"], "hash": pipeline["version"]}
+    return {"id": served.first_run["id"], "pipeline": "medrobotics", "view": views[0]["name"], "hash": pipeline["version"],
+            "table": "fact_procedures"}
 
 
 def url(path, values):
-    return path.format_map({**{name: "unknown" for name in ("key", "table", "connection", "name")}, **values})
+    return path.format_map(values)
 
 
 def query(given):
-    return {p["name"]: QUERY.get(p["name"], "x") for p in given if p["in"] == "query" and p.get("required")}
+    required = [p for p in given if p["in"] == "query" and p.get("required")]
+    if any(p["schema"].get("type") == "object" for p in required):
+        return {"procedure_id": "1"}  # the key of a table
+    return {p["name"]: QUERY.get(p["name"], "x") for p in required}
 
 
 @ALL
@@ -87,7 +91,7 @@ def test_it_refuses(served, known, method, path, operation, given):
 
 @pytest.mark.parametrize("method,path,operation,given", [one for one in operations() if "{" in one.values[1]])
 def test_what_is_not_there_is_not_found(served, method, path, operation, given):
-    absent = {"id": api.UNKNOWN, "pipeline": "nowhere", "view": "nowhere", "hash": "sha256:" + "0" * 64}
+    absent = {"id": api.UNKNOWN, "pipeline": "nowhere", "view": "nowhere", "hash": "sha256:" + "0" * 64, "table": "nowhere"}
     answer = served.request(method, url(path, absent), params=query(given), **({"json": {}} if method == "POST" else {}))
     problem(answer, 404, "not_found")
 
