@@ -35,7 +35,8 @@ ask_seen(struct ctx *ctx, struct pg *pg, const struct slice_job *job, const stru
 		ASSERT(place >= 1 && (size_t)place <= entries->count);
 		seen[place - 1] = (struct file_seen){.etag = ctx_strdup(ctx, pg_value(&rows, i, 1)),
 		    .failed = text_equal(pg_value(&rows, i, 2), "failed"),
-		    .loaded = pg_bool(&rows, i, 3)};
+		    .loaded = pg_bool(&rows, i, 3),
+		    .waits = pg_bool(&rows, i, 4)};
 	}
 	return true;
 }

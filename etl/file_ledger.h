@@ -12,6 +12,7 @@ struct file_seen {
 	const char *etag; /* of the newest record; NULL: the table never saw the file */
 	bool failed;      /* the newest record says so */
 	bool loaded;      /* some version of it is in the table */
+	bool waits;       /* rows of it are in the quarantine, because what they refer to was not there */
 };
 
 /* For planning, in a session of its own: what job->table has seen of each entry, and when each entry's batch was, in the pipeline's

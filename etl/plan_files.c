@@ -38,7 +38,7 @@ fits_mode(const char *mode, const struct file_entry *file, const struct file_see
 		return !seen->loaded;
 	if (text_equal(mode, "failed"))
 		return seen->failed;
-	return seen->etag == NULL || seen->failed || !text_equal(seen->etag, file->etag);
+	return seen->etag == NULL || seen->failed || seen->waits || !text_equal(seen->etag, file->etag);
 }
 
 static bool

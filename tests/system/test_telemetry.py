@@ -186,6 +186,20 @@ def test_points_of_an_unknown_operation_go_to_quarantine(service):
     assert run["progress"]["rows_rejected"] == 2
 
 
+def test_they_come_in_once_the_operation_is_known(service):
+    before = service.sql("warehouse", f"SELECT count(*) FROM {TABLE}")[0][0]
+    service.sql("medrobotics_source", "CREATE TABLE late AS SELECT * FROM procedures ORDER BY start_time DESC LIMIT 1;"
+                " UPDATE late SET procedure_id = 'PRC-99999999', updated_at = now();"
+                " INSERT INTO procedures SELECT * FROM late; DROP TABLE late")
+    steps = telemetry_steps(service, service.load("full")["id"])
+    assert [step["slice"]["batch"] for step in steps] == ["20990101"]
+    assert counts(steps) == {"read": 4, "inserted": 1, "updated": 0, "unchanged": 2, "rejected": 1}
+    assert service.sql("warehouse", f"SELECT count(*), count(*) FILTER (WHERE procedure_key = -1) FROM {TABLE}") == [(before + 1, 0)]
+    states = [item["state"] for item in service.get("/v1/quarantine", params={"pipeline": "medrobotics"}).json()["items"]]
+    assert states == ["open", "superseded"]  # the broken line stays, newest first
+    assert [step["status"] for step in telemetry_steps(service, service.load("full")["id"])] == ["skipped"]
+
+
 # -- the real thing ------------------------------------------------------------------------------------------------------
 
 
