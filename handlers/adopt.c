@@ -59,7 +59,7 @@ reply_mark(struct ctx *ctx, const struct adoption *adoption, const json_t *body,
 	const char *state;
 	struct mark mark;
 
-	if (!read_mark(ctx, adoption->spec, body, &mark) ||
+	if (!read_mark(ctx, adoption->spec, body, &mark) || mark.table == NULL ||
 	    !adopt_mark(ctx, adoption, mark.table, mark.from_us, mark.to_us, &state))
 		return false;
 	json_put_string(ctx, object, "pipeline", adoption->spec->pipeline);
