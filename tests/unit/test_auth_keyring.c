@@ -191,6 +191,32 @@ keys_that_were_never_there(void **state)
 	token_case_let_clock_go();
 }
 
+/* A PEM file that is written anew gives new keys by itself; half a file, or a private key in it, changes nothing. */
+static void
+a_pem_file_is_read_again(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_keyring *ring;
+	EVP_PKEY *key = token_case_ec(f->ctx, "P-256");
+	char *pem = token_case_pem(f->ctx, key, false);
+	uint64_t generation;
+
+	f->config = (struct config){.auth = "jwt", .jwt_public_key = f->path};
+	publish(f, pem);
+	assert_true(auth_keyring_new(f->ctx, &f->config, &hasty, &ring));
+	generation = auth_keyring_generation(ring);
+	publish(f, ctx_strndup(f->ctx, pem, strlen(pem) / 2));
+	wait_for_readings("failed", readings("failed") + 2);
+	publish(f, token_case_pem(f->ctx, key, true));
+	wait_for_readings("failed", readings("failed") + 2);
+	assert_true(auth_keyring_generation(ring) == generation);
+	publish(f, ctx_printf(f->ctx, "%s%s", pem, token_case_pem(f->ctx, token_case_ec(f->ctx, "P-256"), false)));
+	wait_for_readings("ok", readings("ok") + 2);
+	assert_int_equal(auth_keyring_take(f->ctx, ring)->count, 2);
+	/* no key of a PEM file has a name that an issuer could be asked for */
+	assert_int_equal(auth_keyring_ask(ring, auth_keyring_generation(ring)), AUTH_NO_NEWS);
+}
+
 struct asker {
 	struct auth_keyring *ring;
 	atomic_bool stop;
@@ -312,6 +338,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(sets_are_held, start, stop),
 	    cmocka_unit_test_setup_teardown(what_cannot_be_read_leaves_the_keys_until_they_are_stale, start, stop),
 	    cmocka_unit_test_setup_teardown(keys_that_were_never_there, start, stop),
+	    cmocka_unit_test_setup_teardown(a_pem_file_is_read_again, start, stop),
 	    cmocka_unit_test_setup_teardown(many_read_while_keys_change, start, stop),
 	    cmocka_unit_test_setup_teardown(the_cache_forgets, start, stop),
 	    cmocka_unit_test_setup_teardown(remembered_tokens_end, start, stop),
