@@ -88,7 +88,8 @@ struct slice_interval {
 	bool loaded;
 	bool open; /* committed before its end was over */
 	bool touched;
-	int64_t loaded_us; /* commit time of the newest load that covers it; 0: none */
+	int64_t loaded_us;          /* commit time of the newest load that covers it; 0: none */
+	const char *source_content; /* what the one load that covers it noted of the source; NULL: none did */
 };
 bool slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals, size_t count,
     bool ask_source) MUST_CHECK;

@@ -13,6 +13,7 @@ struct load {
 	int64_t from_us, to_us;
 	bool open;
 	int64_t committed_us, snapshot_us;
+	const char *source_content; /* NULL: not noted */
 };
 
 static int
@@ -45,6 +46,18 @@ make_canvas(struct ctx *ctx, const struct load *loads, size_t load_count, const 
 	return canvas;
 }
 
+/* One load made all of the interval, and nothing else. */
+static bool
+is_one_load(const struct canvas *canvas, size_t from, size_t to, const struct slice_interval *interval)
+{
+	const struct load *load = canvas->painted[from];
+
+	for (size_t i = from + 1; i < to; i++)
+		if (canvas->painted[i] != load)
+			return false;
+	return load->from_us == interval->from_us && load->to_us == interval->to_us;
+}
+
 /* since_us: the oldest extraction among the loads that count in the interval. */
 static void
 judge(const struct canvas *canvas, struct slice_interval *interval, int64_t *since_us)
@@ -54,6 +67,7 @@ judge(const struct canvas *canvas, struct slice_interval *interval, int64_t *sin
 
 	interval->open = interval->loaded = interval->touched = false;
 	interval->loaded_us = 0;
+	interval->source_content = NULL;
 	*since_us = CLOCK_INFINITY;
 	for (size_t i = from; i < to; i++) {
 		const struct load *load = canvas->painted[i];
@@ -68,6 +82,8 @@ judge(const struct canvas *canvas, struct slice_interval *interval, int64_t *sin
 		if (load->snapshot_us < *since_us)
 			*since_us = load->snapshot_us;
 	}
+	if (covered && is_one_load(canvas, from, to, interval))
+		interval->source_content = ((const struct load *)canvas->painted[from])->source_content;
 	interval->open = interval->open && covered;
 	interval->loaded = covered && !interval->open;
 }
@@ -96,7 +112,8 @@ read_loads(struct ctx *ctx, struct pg *pg, const char *table, int64_t from_us, i
 		    .to_us = pg_time_us(&rows, i, 1),
 		    .open = pg_bool(&rows, i, 2),
 		    .committed_us = pg_time_us(&rows, i, 3),
-		    .snapshot_us = pg_time_us(&rows, i, 4)};
+		    .snapshot_us = pg_time_us(&rows, i, 4),
+		    .source_content = pg_value(&rows, i, 5)};
 	}
 	return true;
 }
@@ -209,8 +226,11 @@ slice_coverage(struct ctx *ctx, const struct slice_job *job, struct slice_interv
 		judge(&canvas, &intervals[i], &since_us);
 		if (intervals[i].loaded || intervals[i].open)
 			asked[asked_count++] = (struct asked){.interval = &intervals[i], .since_us = since_us};
+		if (intervals[i].source_content != NULL) /* outlives the ledger's rows */
+			intervals[i].source_content = ctx_strdup(ctx, intervals[i].source_content);
 	}
-	if (!ask_source || asked_count == 0 || job->table->changed_by == NULL || job->table->time == NULL)
+	if (!ask_source || asked_count == 0 || job->table->time == NULL)
 		return true;
-	return ask_source_rows(own, job, asked, asked_count);
+	return (job->table->changed_by == NULL || ask_source_rows(own, job, asked, asked_count)) &&
+	       reconcile_slices(own, job, intervals, count);
 }

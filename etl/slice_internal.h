@@ -13,16 +13,17 @@ struct loading {
 	struct pg *warehouse;
 	const char *table; /* name in ledger, fence and locks: schema.table */
 	const char *from, *to, *load_id;
-	const char *pid, *started; /* of the session that is registered */
-	const char *snapshot_at;   /* the source's time just before the extraction */
-	const char *input_load;    /* of the staging it is fed by, before it was asked; NULL: none */
-	const char *file_ids;      /* of a slice of files, as an array; NULL: no such slice */
-	const char *asked_at;      /* the time :now of checks; NULL: none were asked */
-	json_t *changes;           /* of tables, made by a ddl step; logged when they are committed */
-	bool views_dropped;        /* by a ddl step, which makes them again */
-	json_t *guards;            /* what guards said and let pass */
-	json_t *trace;             /* what was done; logged when no lock is held */
-	int64_t since_us;          /* monotonic: start of the phase being traced */
+	const char *pid, *started;  /* of the session that is registered */
+	const char *snapshot_at;    /* the source's time just before the extraction */
+	const char *input_load;     /* of the staging it is fed by, before it was asked; NULL: none */
+	const char *file_ids;       /* of a slice of files, as an array; NULL: no such slice */
+	const char *asked_at;       /* the time :now of checks; NULL: none were asked */
+	json_t *changes;            /* of tables, made by a ddl step; logged when they are committed */
+	bool views_dropped;         /* by a ddl step, which makes them again */
+	const char *source_content; /* of a table with `reconcile`, else NULL */
+	json_t *guards;             /* what guards said and let pass */
+	json_t *trace;              /* what was done; logged when no lock is held */
+	int64_t since_us;           /* monotonic: start of the phase being traced */
 };
 
 /* slice_session.c */
@@ -93,6 +94,11 @@ bool write_script(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool fill_statement(struct ctx *ctx, const struct loading *loading, const struct load_statement *statement,
     char **sql) MUST_CHECK;
 bool run_statements(struct ctx *ctx, struct loading *loading, const struct load_statements *statements) MUST_CHECK;
+
+/* slice_reconcile.c: after COPY; and which of the loaded intervals have another source now, as touched. */
+bool note_source(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+bool reconcile_slices(struct ctx *ctx, const struct slice_job *job, struct slice_interval *intervals,
+    size_t count) MUST_CHECK;
 
 /* slice_guards.c: before COMMIT, FAIL_GUARD_STOPPED; after it, what was let pass goes to the run's log. */
 bool ask_guards(struct ctx *ctx, struct loading *loading) MUST_CHECK;

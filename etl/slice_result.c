@@ -85,6 +85,8 @@ result_to_json(struct ctx *ctx, const struct loading *loading, const char *input
 	json_put_int(result, "bytes_read", loading->outcome->bytes_read);
 	if (json_array_size(loading->guards) > 0)
 		json_put(result, "guards", loading->guards);
+	if (loading->source_content != NULL)
+		json_put_string(ctx, result, "source_content", loading->source_content);
 	json_put(result, "inputs", json_trusted(ctx, inputs));
 	if (loading->job->table != NULL)
 		json_put_string(ctx, result, "declaration",

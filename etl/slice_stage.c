@@ -131,7 +131,8 @@ extract(struct ctx *ctx, struct loading *loading)
 		return false;
 	pg_close(source);
 	log_extracted(ctx, loading);
-	return generate_stage_checks(ctx, loading->job->spec, loading->job->table, &statements) &&
+	return note_source(ctx, loading) &&
+	       generate_stage_checks(ctx, loading->job->spec, loading->job->table, &statements) &&
 	       run_statements(ctx, loading, &statements);
 }
 

@@ -165,8 +165,10 @@ struct spec_table {
 	int64_t begin_us;           /* first slice's start when absolute */
 	struct period begin_before; /* "-P25M": that long before today, floored to the slice; zero: absolute */
 	int64_t lag_ms;
-	int64_t lookback;       /* slices */
-	const char *changed_by; /* column; NULL: none */
+	int64_t lookback;        /* slices */
+	const char *changed_by;  /* column; NULL: none */
+	struct period reconcile; /* slices that end in so long before now are compared with their source; zero: none */
+	const char *reconcile_text; /* "P7D" */
 	enum write_mode write;
 	struct period slice;
 	const char *slice_text; /* "P1M" */

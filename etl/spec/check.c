@@ -217,7 +217,7 @@ check_fact_write(struct parse *parse, const struct spec_table *table, const stru
 static void
 check_fact(struct parse *parse, struct spec_table *table, const struct node *map)
 {
-	static const char *const need_time[] = {"begin", "slice", "lag", "lookback", "changed_by"};
+	static const char *const need_time[] = {"begin", "slice", "lag", "lookback", "changed_by", "reconcile"};
 
 	check_time_column(parse, table, map, "time");
 	check_time_column(parse, table, map, "changed_by");

@@ -152,7 +152,7 @@ check_transform(struct parse *parse, struct spec_table *table, const struct node
 static void
 refuse_keys(struct parse *parse, const struct spec_table *table, const struct node *map)
 {
-	static const char *const of_time[] = {"begin", "slice", "lag", "lookback", "changed_by"};
+	static const char *const of_time[] = {"begin", "slice", "lag", "lookback", "changed_by", "reconcile"};
 	const struct node *write = node_get(map, "write"), *deletes = node_get(node_get(map, "history"), "deletes");
 	const struct node *query = node_get(node_get(map, "source"), "query");
 

@@ -54,6 +54,9 @@ check_stage_source(struct parse *parse, struct spec_table *table, const struct n
 	if (node_get(source, "from") != NULL)
 		(void)finding(&parse->findings, &node_get(source, "from")->key_place,
 		    "'from' and 'stage' exclude each other");
+	if (node_get(map, "reconcile") != NULL)
+		(void)finding(&parse->findings, &node_get(map, "reconcile")->key_place,
+		    "'reconcile' is not for tables fed by staging: they are compared with what is staged by every load");
 	if (node_get(map, "changed_by") != NULL)
 		(void)finding(&parse->findings, &node_get(map, "changed_by")->key_place,
 		    "'changed_by' is not for tables fed by staging: it tells what is new");

@@ -188,6 +188,8 @@ read_table(struct parse *parse, struct spec_table *table, const struct node *nod
 	read_retry(parse, node, &table->retry, &table->timeouts);
 	if (table->slice_text != NULL && !period_parse(table->slice_text, &table->slice))
 		table->slice_text = NULL;
+	if (table->reconcile_text != NULL && !period_parse(table->reconcile_text, &table->reconcile))
+		table->reconcile_text = NULL;
 	if (table->kind == TABLE_DIMENSION && table->surrogate == NULL)
 		table->surrogate = ctx_printf(parse->findings.ctx, "%s_key", table->name);
 	return true;

@@ -92,6 +92,7 @@ put_fact(struct ctx *ctx, json_t *object, const struct spec_table *table)
 	json_put_int(object, "lag_seconds", table->lag_ms / 1000);
 	json_put_int(object, "lookback", table->lookback);
 	json_put_string(ctx, object, "changed_by", table->changed_by);
+	json_put_string(ctx, object, "reconcile", table->reconcile_text);
 }
 
 json_t *
