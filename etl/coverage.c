@@ -1,4 +1,4 @@
-#include "etl/coverage.h"
+#include "etl/coverage_room.h"
 
 #include "base/fail.h"
 #include "base/text.h"
@@ -285,7 +285,10 @@ coverage_answer(struct ctx *ctx, const struct coverage_question *question, struc
 	struct item *items;
 	size_t count;
 
+	if (spec_table_is_fed_by_files(question->table))
+		return coverage_of_files(ctx, question, warehouse, answer);
 	survey_init(ctx, question, &survey);
+	/* steps first: one that ends meanwhile is in the ledger then */
 	if (!read_marks(&survey, control) || !read_loads(&survey, warehouse))
 		return false;
 	choose_window(&survey);

@@ -18,11 +18,11 @@ struct coverage_question {
 };
 
 /* {pipeline, table, from, to, items, spans}: an item for each load, failure or gap that counts somewhere; spans: the same, neighbours of
- * one state joined. A table without time is one item from null to null. FAIL_INVALID_REQUEST: more than 20,000 items. */
+ * one state joined. A table without time is one item from null to null; one that is fed by files has an item for each batch. FAIL_INVALID_REQUEST: more than 20,000 items. */
 bool coverage_answer(struct ctx *ctx, const struct coverage_question *question, struct pg *warehouse,
     struct pg *control, json_t **answer) MUST_CHECK;
 
-/* A text for each state, also for those who only look at one load. declaration NULL: the load is older than fingerprints. */
+/* Whether another declaration made a load. declaration NULL: the load is older than fingerprints, and any other version counts. */
 bool coverage_is_stale(const struct spec *spec, const char *fingerprint, const char *spec_hash,
     const char *declaration);
 

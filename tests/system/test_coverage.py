@@ -57,3 +57,16 @@ def test_command(loaded):
     assert lines[0].split() == ["FROM", "TO", "STATE", "LOADS", "COMMITTED"] and len(lines) == 3
     answer = json.loads(loaded.cli("coverage", "medrobotics", "dim_robots", "--json").stdout)
     assert answer["table"] == "dim_robots"
+
+
+def test_files_have_batches(loaded):
+    answer = coverage(loaded, "fact_procedure_telemetry")
+    batches = loaded.sql("warehouse", "SELECT batch, count(*) FROM loadstar.file_ledger WHERE table_name ="
+                         " 'public.fact_procedure_telemetry' GROUP BY batch, batch_at ORDER BY batch_at")
+    assert batches and [(item["batch"], item["files"]) for item in answer["items"]] == batches
+    assert [span["state"] for span in answer["spans"]] == ["loaded"]
+    assert sum(item["rows"] for item in answer["items"]) == loaded.sql(
+        "warehouse", "SELECT count(*) FROM fact_procedure_telemetry")[0][0]
+    second = answer["items"][1]
+    part = coverage(loaded, "fact_procedure_telemetry", **{"from": second["from"], "to": answer["items"][2]["from"]})
+    assert part["items"] == [second]
