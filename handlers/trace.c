@@ -1,5 +1,6 @@
 /* trace: where the versions of one row come from, asked by its key. */
 #include "etl/trace.h"
+#include "base/bug.h"
 #include "base/fail.h"
 #include "base/text.h"
 #include "etl/warehouse.h"
@@ -59,7 +60,7 @@ bool
 trace_get(struct ctx *ctx, struct app *app, const struct request *request, struct reply *reply)
 {
 	CTX_SCOPE(tmp, ctx);
-	const struct spec_table *table;
+	const struct spec_table *table = NULL;
 	const struct spec *spec;
 	struct pg *warehouse;
 	const char **values;
@@ -67,6 +68,7 @@ trace_get(struct ctx *ctx, struct app *app, const struct request *request, struc
 
 	if (!find_table(ctx, app, request, &spec, &table))
 		return false;
+	ASSERT(table != NULL);
 	values = ctx_alloc_array(ctx, table->key_count, sizeof(*values));
 	return read_key(ctx, request, table, values) &&
 	       warehouse_open_reader(tmp, app->config, spec, "trace", &warehouse) &&
