@@ -33,7 +33,7 @@ CONCURRENCY_SECONDS = 180
 LINT_SECONDS = 900
 MODEL_SECONDS = 300
 FUZZ_SECONDS = 120  # one corpus
-SYSTEM_SECONDS = 1800  # one phase of pytest
+SYSTEM_SECONDS = 3000  # one phase of pytest
 TEST_SECONDS = 180  # one system test
 LEAVE_SECONDS = 5  # how long what a phase started may take to end after it
 
