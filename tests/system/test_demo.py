@@ -39,7 +39,7 @@ def postmaster(home):
 def test_demo_twice_then_kept_and_stopped(home):
     first = script("demo", home)
     assert first.returncode == 0, first.stdout + first.stderr
-    assert "succeeded" in first.stdout and re.search(r"^ fact_procedures \| +500 \|.*\| yes", first.stdout, re.M)
+    assert "succeeded" in first.stdout and re.search(r"^ fact_procedures +\| +500 \|.*\| yes", first.stdout, re.M)
     assert "this run changed 680 rows" not in first.stdout or "NO" not in first.stdout
     assert re.search(r"^procedures_duration_sane +fact_procedures +validity +staging +error +passed +\d+ +500 +0 ", first.stdout, re.M), first.stdout
     assert not re.search(r" (warned|failed) ", first.stdout)

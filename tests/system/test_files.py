@@ -208,9 +208,10 @@ def reading(service, run):
     return wait_until("a reader", 30, begun, pause=0.02)[0]
 
 
+@pytest.mark.timeout(600)
 def test_larger_than_memory_through_kills_and_cancels(files):
-    """Ten times the reader's share of LOADSTAR_MEMORY, which is 64 MiB."""
-    lines = files.large(640)
+    """Ten times LOADSTAR_MEMORY, twenty times the reader's share of it."""
+    lines = files.large(1280)
     started = time.monotonic()
 
     run = files.submit(pipeline="points", tables=["fact_large"])
