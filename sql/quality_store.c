@@ -26,7 +26,8 @@ enum column {
 	ERROR,
 	AT,
 	DURATION_MS,
-	SCOPE
+	SCOPE, /* and slice, slice_from, slice_to: see step_json_slice */
+	FILES = SCOPE + 4
 };
 
 /* Values that are told as they are, in the contract's order. */
@@ -101,7 +102,10 @@ static json_t *
 result_of(struct ctx *ctx, const struct pg_rows *rows, int row)
 {
 	json_t *result = json_new_object(ctx), *slice = step_json_slice(ctx, rows, row, SCOPE);
+	const char *files = pg_value(rows, row, FILES);
 
+	if (files != NULL)
+		slice = step_json_files(ctx, json_trusted(ctx, files));
 	json_put_string(ctx, result, "run_id", pg_value(rows, row, RUN_ID));
 	json_put_string(ctx, result, "pipeline", pg_value(rows, row, PIPELINE));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)

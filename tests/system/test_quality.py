@@ -12,7 +12,7 @@ FIELDS = {"run_id", "pipeline", "table", "check", "kind", "severity", "gate", "s
           "rows_checked", "rows_failed", "sample", "at", "duration_ms", "error", "step_id", "attempt", "slice"}
 CHECKS = {"surgeons_complete", "robots_serial_unique", "facilities_sane", "surgeons_facility_known", "procedures_complete",
           "procedures_outcome_known", "procedures_duration_sane", "procedures_console_within", "procedures_scores_in_range",
-          "procedures_robot_known", "procedures_volume", "procedures_fresh", "history_overlaps"}
+          "procedures_robot_known", "procedures_volume", "procedures_fresh", "history_overlaps", "telemetry_sane", "telemetry_robot_known"}
 UNGUARD = """
 DO $$ DECLARE c record; BEGIN
   FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint WHERE contype IN ('c', 'u') AND connamespace = 'public'::regnamespace

@@ -117,6 +117,14 @@ def test_which_robots_need_a_look(loaded):
     assert [list(row[4:7]) for row in answer] == [robots[row[0]] for row in answer]
 
 
+def test_checks_are_asked_of_each_day(loaded):
+    for check, gate in (("telemetry_sane", "staging"), ("telemetry_robot_known", "published")):
+        items = loaded.get("/v1/quality", params={"check": check, "limit": 1000}).json()["items"]
+        items = [item for item in items if item["run_id"] == loaded.first_run["id"]]
+        assert len(items) == len(list(files(loaded).iterdir())) and sum(item["rows_checked"] for item in items) == 20000
+        assert {(item["gate"], item["status"], item["rows_failed"]) for item in items} == {(gate, "passed", 0)}
+
+
 # -- batches, ranges, repeats --------------------------------------------------------------------------------------------
 
 
@@ -198,6 +206,23 @@ def test_they_come_in_once_the_operation_is_known(service):
     states = [item["state"] for item in service.get("/v1/quarantine", params={"pipeline": "medrobotics"}).json()["items"]]
     assert states == ["open", "superseded"]  # the broken line stays, newest first
     assert [step["status"] for step in telemetry_steps(service, service.load("full")["id"])] == ["skipped"]
+
+
+def test_a_day_that_fails_a_check_is_not_there(service):
+    before = service.sql("warehouse", MARKS)
+    folder = files(service) / "20990102"
+    good = next(points(service, f"{last_day(service)}/*.json"))
+    folder.mkdir()
+    (folder / "x.json").write_text(json.dumps({**good, "sample": 900101, "status": "melted"}, default=float) + "\n")
+    run = service.wait(service.submit("full"))
+    assert run["status"] == "partial" and run["error"]["code"] == "quality_failed" and run["quality"]["failed"] == 1, run["error"]
+    assert service.sql("warehouse", MARKS) == before
+    found = service.get(run["links"]["quality"], params={"limit": 1000}).json()["items"]
+    failed = [item for item in found if item["status"] == "failed"]
+    assert [item["check"] for item in failed] == ["telemetry_sane"] and failed[0]["sample"][0]["status"] == "melted"
+    (folder / "x.json").unlink()
+    folder.rmdir()
+    assert service.load("full")["error"] is None
 
 
 # -- the real thing ------------------------------------------------------------------------------------------------------

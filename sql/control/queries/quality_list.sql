@@ -3,7 +3,7 @@
 -- Results, newest first: the newest of each pipeline by quality_newest, merged.
 SELECT q.id, q.run_id, q.step_id, q.attempt, q.pipeline, q.table_name, q.check_name, q.kind, q.severity, q.gate,
   q.scope AS check_scope, q.status, q.expected, q.observed, q.rows_checked, q.rows_failed, q.sample, q.error, q.at,
-  q.duration_ms, s.scope, s.slice, s.slice_from, s.slice_to
+  q.duration_ms, s.scope, s.slice, s.slice_from, s.slice_to, s.files
 FROM (SELECT DISTINCT unnest(coalesce($1::text[], (SELECT array_agg(name) FROM control.pipeline))) AS name) AS wanted
 CROSS JOIN LATERAL (
   SELECT q.*
