@@ -11,7 +11,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-library_version=1.5.6-r.1
 header_version=1.4.4
 header_sha256=5bb967dcbcd517670ba5f169f238fb9d6787e53752c60ebe24386169d76941ed
 target=.duckdb
@@ -19,14 +18,19 @@ target=.duckdb
 case $(uname -m) in
 x86_64)
 	platform=x64
+	library_version=1.5.6-r.1
 	library_sha256=1b9f82478539bb9a1d1df44bd103121a12ae52142c07158dc52b97d2ec1d69ff
 	;;
 aarch64)
-	# No hash of this one has been verified yet: npm's own integrity check is what protects it.
 	platform=arm64
+	library_version=1.5.5-r.5 # the newest there is for it
+	library_sha256=3b85f3ea438f7dc3691d7b5e6e4222ffe9127fd17885f96ca72e0c99925c348e
+	;;
+*)
+	platform=
+	library_version=
 	library_sha256=
 	;;
-*) platform= ;;
 esac
 
 want() {
@@ -67,9 +71,7 @@ take_given() {
 # fetch PACKAGE VERSION SHA256 MEMBER LEVELS FOLDER
 fetch() {
 	file=$(cd "$work" && npm pack --silent --fetch-retries 4 "$1@$2") || die "npm cannot fetch $1@$2"
-	if [ -n "$3" ]; then
-		echo "$3  $work/$file" | sha256sum --check --quiet - >&2 || die "$1@$2 is not what it was when it was pinned"
-	fi
+	echo "$3  $work/$file" | sha256sum --check --quiet - >&2 || die "$1@$2 is not what it was when it was pinned"
 	tar -xzf "$work/$file" -C "$work/$6" --strip-components="$5" "$4"
 	rm "$work/$file"
 }
