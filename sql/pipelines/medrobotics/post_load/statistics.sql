@@ -5,3 +5,4 @@ ANALYZE dim_facilities;
 ANALYZE dim_date;
 ANALYZE dim_time;
 ANALYZE fact_procedures;
+ANALYZE fact_procedure_telemetry;
