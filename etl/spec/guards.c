@@ -5,17 +5,18 @@ static const char *const level_names[] = {"off", "warn", "error"};
 
 enum { SHRINK_PERCENT = 50, CLOSE_PERCENT = 10, CHANGE_PERCENT = 50 };
 
+const struct spec_guards guards_unless_said = {.empty = GUARD_UNSAID,
+    .shrink = SHRINK_PERCENT,
+    .close = CLOSE_PERCENT,
+    .change = CHANGE_PERCENT};
+
 void
-read_guards(struct parse *parse, struct spec_table *table, const struct node *map)
+read_guards(struct parse *parse, const struct node *map, struct spec_guards *guards)
 {
 	const struct node *node = node_get(map, "guards");
 
-	table->guards = (struct spec_guards){.empty = GUARD_UNSAID,
-	    .shrink = SHRINK_PERCENT,
-	    .close = CLOSE_PERCENT,
-	    .change = CHANGE_PERCENT};
 	if (node != NULL && node->kind == NODE_MAP)
-		(void)read_section(parse, IN(GUARDS), node, &table->guards);
+		(void)read_section(parse, IN(GUARDS), node, guards);
 }
 
 void

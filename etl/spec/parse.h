@@ -117,7 +117,8 @@ void read_checks(struct parse *parse);
 void check_checks(struct parse *parse);
 
 /* guards.c; the check fills in what is not said. */
-void read_guards(struct parse *parse, struct spec_table *table, const struct node *map);
+extern const struct spec_guards guards_unless_said;
+void read_guards(struct parse *parse, const struct node *map, struct spec_guards *guards);
 void check_guards(struct parse *parse, struct spec_table *table, const struct node *map);
 
 /* Cross-references. */

@@ -43,8 +43,10 @@ read_defaults(struct parse *parse)
 	defaults->retry = (struct retry_policy){.attempts = 4, .backoff_ms = 2000, .limit_ms = 60000};
 	defaults->timeouts =
 	    (struct spec_timeouts){.statement_ms = 600000, .step_ms = 3600000, .run_ms = 86400000, .lock_ms = 30000};
+	defaults->guards = guards_unless_said;
 	if (node != NULL && node->kind == NODE_MAP) {
 		(void)read_section(parse, IN(DEFAULTS), node, defaults);
+		read_guards(parse, node, &defaults->guards);
 		read_retry(parse, node, &defaults->retry, &defaults->timeouts);
 	}
 	parse->spec->timeouts = defaults->timeouts;

@@ -184,7 +184,7 @@ read_table(struct parse *parse, struct spec_table *table, const struct node *nod
 	read_history(parse, table, node_get(node, "history"));
 	read_begin(parse, table, node);
 	read_lookups(parse, table, node_get(node, "lookups"));
-	read_guards(parse, table, node);
+	read_guards(parse, node, &table->guards);
 	read_retry(parse, node, &table->retry, &table->timeouts);
 	if (table->slice_text != NULL && !period_parse(table->slice_text, &table->slice))
 		table->slice_text = NULL;

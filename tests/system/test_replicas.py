@@ -13,7 +13,7 @@ import pytest
 import requests
 
 import warehouse
-from chaos import FAST_RETRY, RETRY, pipelines, replica_of
+from chaos import RETRY, UNGUARDED, pipelines, replica_of
 from service import FINAL, ROOT, Service, wait_until
 
 LONG = int(os.environ.get("LOADSTAR_CHAOS", "0"))
@@ -178,7 +178,7 @@ def check_source(service):
 
 @pytest.mark.timeout(900)
 def test_replicas_die_under_runs_that_overlap(tmp_path):
-    folder = pipelines(tmp_path, RETRY, FAST_RETRY)
+    folder = pipelines(tmp_path, RETRY, UNGUARDED)
     first = Service(pipelines=folder, env={**ENV, "LOADSTAR_WORKERS": "0"})
     replicas = []
     try:

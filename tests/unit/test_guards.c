@@ -235,6 +235,25 @@ declared_anew(void **state)
 	    "public.fact_sale: 31 of 40 rows would be gone (77 %, at most 75 %): allow shrink lets it pass");
 }
 
+/* What `defaults` says holds for tables that do not say otherwise, key by key. */
+static void
+by_default(void **state)
+{
+	struct loads *loads = *state;
+
+	redeclare(loads, "defaults: { slice: P1D,", "defaults: { slice: P1D, guards: { change: 5%, shrink: off },");
+	redeclare(loads, "    grain: [sale_id]\n", "    grain: [sale_id]\n    guards: { change: 20% }\n");
+	put_sales(loads, 40, "1");
+	must_pass(loads, "fact_sale", 0, "[]", "");
+	loads_source(loads, "UPDATE sale SET amount = 7 WHERE sale_id <= 10");
+	must_stop(loads, "fact_sale", 0, "[]",
+	    "public.fact_sale: 10 of 40 rows would be other ones (25 %, at most 20 %): allow change lets it pass");
+	loads_source(loads, "UPDATE sale SET amount = 1 WHERE sale_id > 4");
+	must_pass(loads, "fact_sale", 0, "[]", "");
+	put_sales(loads, 1, "1");
+	must_pass(loads, "fact_sale", 0, "[]", "");
+}
+
 static void
 put(struct loads *loads, const char *table, int count, const char *more)
 {
@@ -287,6 +306,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_slice_that_is_another_one, setup, teardown),
 	    cmocka_unit_test_setup_teardown(members_that_end_or_change, setup, teardown),
 	    cmocka_unit_test_setup_teardown(declared_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(by_default, setup, teardown),
 	    cmocka_unit_test_setup_teardown(every_way_of_writing, setup_kinds, teardown),
 	};
 
