@@ -81,11 +81,14 @@ bool check_files(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool publish_files(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 void keep_failed_files(struct ctx *ctx, struct loading *loading);
 
-/* slice_rejects.c: loadstar_rejects is made, moved to the quarantine (counted as rejected), and, after a failure that the rows
- * made, kept as evidence. The last ends the transaction, if there is one, and leaves the failure as it is. */
+/* slice_rejects.c: loadstar_rejects is made, and moved to the quarantine (counted as rejected). */
 bool stage_rejects(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool publish_rejects(struct ctx *ctx, struct loading *loading) MUST_CHECK;
+
+/* slice_evidence.c. keep_evidence: after a failure that says something of the rows, what was refused, counted and found by checks; it
+ * ends the transaction, if there is one, and leaves the failure as it is. supersede_evidence: within PUBLISH. */
 void keep_evidence(struct ctx *ctx, struct loading *loading);
+bool supersede_evidence(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 
 /* slice_script.c: the job's script. */
 bool write_script(struct ctx *ctx, struct loading *loading) MUST_CHECK;

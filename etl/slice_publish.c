@@ -120,17 +120,18 @@ write_rows(struct ctx *ctx, struct loading *loading)
 
 	return generate_publish(ctx, job->spec, job->table, job->claim->scope, &statements) &&
 	       run_statements(ctx, loading, &statements) && publish_rejects(ctx, loading) &&
-	       check_laws(ctx, &loading->outcome->counts) && ask_guards(ctx, loading) &&
-	       check_published(ctx, loading) && publish_files(ctx, loading) && hash_content(ctx, loading, &hash) &&
-	       find_inputs(ctx, loading, &inputs) && write_ledger(ctx, loading, inputs, hash);
+	       supersede_evidence(ctx, loading) && check_laws(ctx, &loading->outcome->counts) &&
+	       ask_guards(ctx, loading) && check_published(ctx, loading) && publish_files(ctx, loading) &&
+	       hash_content(ctx, loading, &hash) && find_inputs(ctx, loading, &inputs) &&
+	       write_ledger(ctx, loading, inputs, hash);
 }
 
 static bool
 write_slice(struct ctx *ctx, struct loading *loading)
 {
 	if (loading->job->script != NULL)
-		return write_script(ctx, loading) && write_ledger(ctx, loading, "{}", NULL) &&
-		       failpoint(ctx, "before_commit");
+		return write_script(ctx, loading) && supersede_evidence(ctx, loading) &&
+		       write_ledger(ctx, loading, "{}", NULL) && failpoint(ctx, "before_commit");
 	return write_rows(ctx, loading) && failpoint(ctx, "before_commit");
 }
 

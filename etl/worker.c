@@ -87,6 +87,7 @@ report_failure(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 	    .backoff_ms = 1000,
 	    .limit_ms = REVOKE_AGAIN_LIMIT_MS};
 	json_t *error = error_to_json(ctx, failure, claim->id, claim->table, slice_to_json(ctx, claim));
+	const struct step_done *done = &verdict->done;
 
 	/* A ghost whose step is still its own was passed by a newer registration: again with a newer number, at no cost. */
 	if (failure->code == FAIL_HANDED_BACK || failure->code == FAIL_FENCED)
@@ -96,7 +97,10 @@ report_failure(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 		    retry_wait_ms(&revoke_retry, claim->attempt + 1), mine);
 	if (!retry_again(retry, failure->code, claim->tries))
 		return step_give_up(ctx, db, claim, boot_id,
-		    &(struct step_failure){.error = error, .checks = verdict->done.outcome.checks}, mine);
+		    &(struct step_failure){.error = error,
+			.checks = done->outcome.checks,
+			.rows = done->has_counts ? slice_counts_to_json(ctx, &done->outcome.counts, "rows") : NULL},
+		    mine);
 	metrics_add(METRIC_STEP_RETRIES,
 	    METRIC_LABELS(claim->pipeline, fail_class_name(fail_kind(failure->code)->class)), 1);
 	return step_retry_later(ctx, db, claim, boot_id, error, retry_wait_ms(retry, claim->tries + 1), mine);

@@ -9,7 +9,7 @@
 static bool
 is_state(const char *s)
 {
-	static const char *const states[] = {"open", "superseded", "failed", "replayed", "closed"};
+	static const char *const states[] = {"open", "superseded", "aborted", "replayed", "closed"};
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
 		if (text_equal(states[i], s))

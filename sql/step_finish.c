@@ -131,6 +131,7 @@ struct release {
 	const char *attempt;  /* status of the attempt */
 	const json_t *error;  /* or NULL */
 	const json_t *checks; /* or NULL */
+	const json_t *rows;   /* or NULL */
 	int64_t wait_ms;
 	bool free;          /* costs no try */
 	const char *end_as; /* or NULL */
@@ -150,7 +151,7 @@ release(struct change *change, const struct step_claim *claim, const char *boot_
 	if (!sql_run(ctx, change->db, SQL_STEP_RELEASE,
 		PG_PARAMS(claim->id, boot_id, text_from_i64(ctx, claim->load_number), how->attempt,
 		    run_row_json(ctx, how->error), text_from_i64(ctx, how->wait_ms), text_from_bool(how->free),
-		    how->end_as, how->reason),
+		    how->end_as, how->reason, run_row_json(ctx, how->rows)),
 		&rows))
 		return change_end(change, false);
 	*mine = rows.count > 0;
@@ -226,6 +227,7 @@ step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim, con
 	struct release how = {.attempt = "failed",
 	    .error = failure->error,
 	    .checks = failure->checks,
+	    .rows = failure->rows,
 	    .end_as = "failed",
 	    .level = LOG_ERROR,
 	    .message = "attempt failed for good, its slice is revoked next"};

@@ -84,6 +84,7 @@ attempt_of(struct ctx *ctx, const struct pg_rows *rows, int row)
 	json_put_time(ctx, attempt, "started_at", pg_time_us(rows, row, 4));
 	json_put_time(ctx, attempt, "finished_at", pg_time_us(rows, row, 5));
 	put_document(ctx, attempt, "error", pg_value(rows, row, 6));
+	put_document(ctx, attempt, "rows", pg_value(rows, row, 7));
 	return attempt;
 }
 

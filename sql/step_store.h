@@ -92,6 +92,7 @@ bool step_retry_later(struct ctx *ctx, struct pg *db, const struct step_claim *c
 struct step_failure {
 	const json_t *error;
 	const json_t *checks; /* as in step_result: evidence of what stopped it */
+	const json_t *rows;   /* as far as the attempt came; NULL for none */
 };
 bool step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
     const struct step_failure *failure, bool *mine) MUST_CHECK;

@@ -107,6 +107,12 @@ def test_bent_operations(checked):
     assert set(evidence["sample"][0]) == {"procedure_id", "duration_minutes", "start_time", "end_time"}
     step = [s for s in checked.steps(run["id"]) if s["id"] == evidence["step_id"]][0]
     assert step["status"] == "failed" and len(step["attempts"]) == 2  # asked once, then revoked
+    # how far it came, of the attempt and in the warehouse; a success of the slice ends that
+    read = step["attempts"][0]["rows"]["read"]
+    kept = checked.sql("warehouse", "SELECT state, code, (counts -> 'rows' ->> 'read')::int, checks -> 0 ->> 'check', jsonb_array_length(checks -> 0 -> 'sample')"
+                       f" FROM loadstar.slice_evidence WHERE step_id = '{step['id']}'")
+    assert kept == [("aborted", "quality_failed", read, "procedures_duration_sane", len(evidence["sample"]))] and read > 0
+    assert step["rows"] is None and step["attempts"][1]["rows"] is None
 
 
 def test_who_sees_samples(checked):

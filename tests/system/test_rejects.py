@@ -15,7 +15,7 @@ def refusing(loaded):
     run = loaded.first_run["id"]
     with loaded.connect("warehouse") as connection:
         connection.execute(KEPT, ("medrobotics", "fact_procedures", run, "open", 5))
-        connection.execute(KEPT, ("medrobotics", "dim_robots", run, "failed", 2))
+        connection.execute(KEPT, ("medrobotics", "dim_robots", run, "aborted", 2))
         connection.execute(KEPT, ("medrobotics", "fact_procedures", "019a2f10-7c00-7abc-8def-0123456789ab", "open", 1))
         connection.execute(KEPT, ("another", "fact_procedures", "019a2f10-7c00-7abc-8def-0123456789ab", "open", 1))
     yield loaded
@@ -71,5 +71,5 @@ def test_command(refusing):
     run = refusing.first_run["id"]
     lines = refusing.cli("rejects", run).stdout.splitlines()
     assert lines[0].split() == ["TABLE", "STATE", "FILE", "LINE", "COLUMN", "RULE", "RAW"] and len(lines) == 8
-    of_pipeline = refusing.cli("rejects", "medrobotics", "--state", "failed", "--limit", "1", "--json").stdout
+    of_pipeline = refusing.cli("rejects", "medrobotics", "--state", "aborted", "--limit", "1", "--json").stdout
     assert [item["table"] for item in json.loads(of_pipeline)] == ["dim_robots"]

@@ -153,7 +153,7 @@ test_rejects(void **state)
 	assert_string_equal(
 	    loads_ask(loads, "SELECT state, path FROM loadstar.file_ledger WHERE state <> 'superseded' ORDER BY path"),
 	    "loaded points/20240115/a.json\nfailed points/20240116/a.json");
-	assert_string_equal(loads_ask(loads, "SELECT count(*) > 0 FROM loadstar.quarantine WHERE state = 'failed'"),
+	assert_string_equal(loads_ask(loads, "SELECT count(*) > 0 FROM loadstar.quarantine WHERE state = 'aborted'"),
 	    "t");
 	assert_string_equal(loads_ask(loads, points), "r1 15T08 1.00\nr2 15T08 2.00");
 	assert_int_equal(file_loads_run(f, "fact_point", "failed", NULL), FAIL_FILE_REJECTS);

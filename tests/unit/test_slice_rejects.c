@@ -105,6 +105,12 @@ fail_with(struct loads *loads, struct loading *loading, enum fail_code code)
 	fail_clear(loads->ctx);
 }
 
+static const char *
+evidence(struct loads *loads)
+{
+	return loads_ask(loads, "SELECT state, raw_text, reason FROM loadstar.quarantine ORDER BY id");
+}
+
 static void
 test_evidence(void **state)
 {
@@ -117,28 +123,106 @@ test_evidence(void **state)
 	assert_true(pg_begin(loads->ctx, loading.warehouse));
 	assert_true(pg_run(loads->ctx, loading.warehouse,
 	    "INSERT INTO loadstar_rejects (rule, raw_text) VALUES ('lookup', 'b'); CREATE TABLE half_done (n int)"));
+	outcome.counts.read = 7;
 	fail_with(loads, &loading, FAIL_LOOKUP_MISSING);
-	assert_string_equal(loads_ask(loads, "SELECT raw_text, state, reason FROM loadstar.quarantine ORDER BY id"),
-	    "a failed no good\nb failed no good");
+	assert_string_equal(evidence(loads), "aborted a no good\naborted b no good");
 	assert_string_equal(loads_ask(loads, "SELECT to_regclass('half_done')"), "-");
+	assert_string_equal(
+	    loads_ask(loads,
+		"SELECT state, code, reason, counts -> 'rows' ->> 'read', checks FROM loadstar.slice_evidence"),
+	    "aborted lookup_missing no good 7 []");
 
-	/* A transaction the server has given up shows what was refused before it; the newest attempt stands for the step. */
+	/* A transaction the server has given up shows what was refused before it; the last failure stands for the slice. */
 	assert_true(pg_begin(loads->ctx, loading.warehouse));
 	assert_false(pg_run(loads->ctx, loading.warehouse, "SELECT 1 / 0"));
 	fail_clear(loads->ctx);
 	fail_with(loads, &loading, FAIL_SQL_DATA);
-	assert_string_equal(loads_ask(loads, "SELECT raw_text, state FROM loadstar.quarantine ORDER BY id"),
-	    "a failed");
+	assert_string_equal(evidence(loads), "aborted a no good");
+	assert_string_equal(loads_ask(loads, "SELECT code FROM loadstar.slice_evidence"), "sql_data");
 
 	/* A lost connection says nothing about the rows. */
 	fail_with(loads, &loading, FAIL_CONNECTION_LOST);
-	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.quarantine"), "1");
+	assert_string_equal(evidence(loads), "aborted a no good");
 
-	/* Evidence is not open, so a good load leaves it. */
+	/* It is no open reject, so the next load's have nothing to do with it. */
 	assert_int_equal(publish(loads, 0, NULL), 0);
-	assert_string_equal(loads_ask(loads, "SELECT raw_text, state FROM loadstar.quarantine ORDER BY id"),
-	    "a failed");
+	assert_string_equal(evidence(loads), "aborted a no good");
 	pg_close(loading.warehouse);
+}
+
+/* A failure takes the place of the slice's one before, also of another run's; a success of the slice, and of nothing else, ends it. */
+static void
+test_evidence_is_superseded(void **state)
+{
+	static const char states[] =
+	    "SELECT left(slice, 10), state, closed_by IS NOT NULL FROM loadstar.slice_evidence ORDER BY slice";
+	struct loads *loads = *state;
+	struct slice_outcome outcome;
+	struct slice_job job;
+	struct loading loading;
+
+	for (int day = 0; day < 2; day++) {
+		loading = refuse(loads, day, "(1, NULL, 'type', 'a', NULL)", &job, &outcome);
+		fail_with(loads, &loading, FAIL_FILE_REJECTS);
+		pg_close(loading.warehouse);
+	}
+	loading = refuse(loads, 0, NULL, &job, &outcome); /* a run of its own, which refused nothing */
+	fail_with(loads, &loading, FAIL_QUALITY_FAILED);
+	pg_close(loading.warehouse);
+	assert_string_equal(loads_ask(loads, "SELECT left(slice, 10), state FROM loadstar.quarantine"),
+	    "2024-01-02 aborted");
+	assert_string_equal(loads_ask(loads, states), "2024-01-01 aborted f\n2024-01-02 aborted f");
+	(void)loads_load(loads, "fact_sale", 1);
+	assert_string_equal(loads_ask(loads, "SELECT state, closed_by IS NOT NULL FROM loadstar.quarantine"),
+	    "superseded t");
+	assert_string_equal(loads_ask(loads, states), "2024-01-01 aborted f\n2024-01-02 superseded t");
+	(void)loads_load(loads, "fact_sale", 0);
+	assert_string_equal(loads_ask(loads, states), "2024-01-01 superseded t\n2024-01-02 superseded t");
+}
+
+/* Who was passed by a newer attempt says nothing any more; and a process that dies before it could say leaves nothing behind. */
+static void
+test_evidence_that_is_late(void **state)
+{
+	struct loads *loads = *state;
+	struct slice_outcome outcome, newer_outcome;
+	struct slice_job job, newer;
+	struct loading loading = refuse(loads, 0, "(1, NULL, 'type', 'a', NULL)", &job, &outcome), other;
+
+	newer = loads_again(loads, &job);
+	loading_init(loads->ctx, &other, &newer, &newer_outcome);
+	assert_true(open_warehouse(loads->ctx, &newer, &other.warehouse));
+	assert_true(register_slice(loads->ctx, &other));
+	fail_with(loads, &loading, FAIL_FILE_REJECTS);
+	assert_string_equal(evidence(loads), "");
+	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.slice_evidence"), "0");
+	assert_true(pg_begin(loads->ctx, loading.warehouse));
+	pg_close(loading.warehouse);
+	fail_with(loads, &loading, FAIL_FILE_REJECTS);
+	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.slice_evidence"), "0");
+	pg_close(other.warehouse);
+	newer = loads_again(loads, &newer);
+	assert_int_equal(loads_try(loads, &newer, &outcome), FAIL_NONE);
+}
+
+/* What an earlier version kept as 'failed'. */
+static void
+test_earlier_state(void **state)
+{
+	struct loads *loads = *state;
+
+	loads_do(loads,
+	    "ALTER TABLE loadstar.quarantine DROP CONSTRAINT quarantine_state_check;"
+	    "INSERT INTO loadstar.quarantine (pipeline, table_name, slice, run_id, step_id, load_id, rule, state) "
+	    "VALUES ('p', 't', 's', gen_random_uuid(), gen_random_uuid(), 1, 'type', 'failed');"
+	    "ALTER TABLE loadstar.quarantine ADD CONSTRAINT quarantine_state_check "
+	    "CHECK (state IN ('open', 'superseded', 'failed', 'replayed', 'closed'))");
+	for (int i = 0; i < 2; i++) {
+		assert_true(pg_begin(loads->ctx, loads->warehouse));
+		assert_true(slice_create_bookkeeping(loads->ctx, loads->warehouse));
+		assert_true(pg_commit(loads->ctx, loads->warehouse));
+		assert_string_equal(loads_ask(loads, "SELECT state FROM loadstar.quarantine"), "aborted");
+	}
 }
 
 static void
@@ -164,6 +248,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_difference, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_place_in_time, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_evidence, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_evidence_is_superseded, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_evidence_that_is_late, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_earlier_state, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
 	};
 

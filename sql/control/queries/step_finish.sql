@@ -11,7 +11,7 @@ WITH finished AS (
   WHERE s.id = $1::uuid AND s.boot_id = $2 AND s.load_number = $3::bigint AND s.status = 'running'
   RETURNING s.id, s.attempt_count, s.fail_run, s.error, s.reason),
 attempted AS (
-  UPDATE control.attempt a SET status = $5, finished_at = clock_timestamp(), error = $8::json
+  UPDATE control.attempt a SET status = $5, finished_at = clock_timestamp(), error = $8::json, rows = $6::json
   FROM finished f
   WHERE a.step_id = f.id AND a.n = f.attempt_count)
 SELECT fail_run, error, reason->>'code' AS reason FROM finished

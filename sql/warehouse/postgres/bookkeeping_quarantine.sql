@@ -1,5 +1,5 @@
 -- Rows that were refused, with where they came from and why. open: somebody has to look; superseded: its slice was loaded again
--- without it; failed: its slice was not published, kept as evidence; replayed and closed: dealt with. row_time: the row's
+-- without it; aborted: its slice was not published, kept as evidence; replayed and closed: dealt with. row_time: the row's
 -- place in time, where it is known.
 CREATE TABLE IF NOT EXISTS loadstar.quarantine (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS loadstar.quarantine (
     rule        text NOT NULL,
     raw_text    text,
     row_time    timestamptz,
-    state       text NOT NULL CHECK (state IN ('open', 'superseded', 'failed', 'replayed', 'closed')),
+    state       text NOT NULL CHECK (state IN ('open', 'superseded', 'aborted', 'replayed', 'closed')),
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     closed_by   text,
     reason      text
