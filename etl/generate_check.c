@@ -150,18 +150,17 @@ freshness(struct ctx *ctx, const struct spec *spec, const struct spec_check *che
 static char *
 previous_rows(struct ctx *ctx, const struct spec *spec, const struct spec_check *check)
 {
-	const char *rows = "(result #>> '{slice,rows_after}')::bigint";
+	const char *rows = "(l.result #>> '{slice,rows_after}')::bigint";
 
 	if (check->least_of_previous_ppm < 0 && check->most_of_previous_ppm < 0)
 		return ctx_strdup(ctx, "NULL::bigint");
 	if (check->gate == GATE_STAGING)
 		rows =
-		    "(result #>> '{rows,read}')::bigint - (result #>> '{rows,deduplicated}')::bigint\n"
-		    "               - (result #>> '{rows,filtered}')::bigint - (result #>> '{rows,rejected}')::bigint";
+		    "(l.result #>> '{rows,read}')::bigint - (l.result #>> '{rows,deduplicated}')::bigint\n"
+		    "           - (l.result #>> '{rows,filtered}')::bigint - (l.result #>> '{rows,rejected}')::bigint";
 	return ctx_printf(ctx,
-	    "(SELECT %s\n          FROM loadstar.slice_ledger\n         WHERE table_name = %s AND slice = :slice\n"
-	    "         ORDER BY load_id DESC LIMIT 1)",
-	    rows, pg_literal(ctx, generate_table_name(ctx, spec, check->table->name)));
+	    "(SELECT %s\n      %s\n       AND l.slice = :slice\n     ORDER BY l.load_id DESC LIMIT 1)", rows,
+	    sql_loads(ctx, spec, check->table));
 }
 
 static char *

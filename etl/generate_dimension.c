@@ -18,10 +18,9 @@ generate_check_stale(struct ctx *ctx, const struct spec *spec, const struct spec
 {
 	struct load_statement *statement = statement_add(ctx, out, "look for a newer snapshot",
 	    ctx_printf(ctx,
-		"SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail\n"
-		"  FROM loadstar.slice_ledger\n"
-		" WHERE table_name = %s AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at",
-		pg_literal(ctx, generate_table_name(ctx, spec, table->name))));
+		"SELECT count(*) AS n, max(l.result ->> 'snapshot_at') AS detail\n"
+		"      %s\n       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at",
+		sql_loads(ctx, spec, table)));
 
 	statement->counter = COUNT_MUST_BE_0;
 	statement->code = FAIL_STALE_SNAPSHOT;

@@ -50,9 +50,8 @@ const char *
 fact_newer_slices(const struct fact *fact)
 {
 	return ctx_printf(fact->ctx,
-	    "SELECT slice_from, slice_to FROM loadstar.slice_ledger\n"
-	    "     WHERE table_name = %s AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at",
-	    pg_literal(fact->ctx, generate_table_name(fact->ctx, fact->spec, fact->table->name)));
+	    "SELECT l.slice_from, l.slice_to %s\n       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at",
+	    sql_loads(fact->ctx, fact->spec, fact->table));
 }
 
 bool

@@ -258,6 +258,19 @@ sql_slice(struct ctx *ctx, const struct spec_table *table, const char *scope, co
 }
 
 char *
+sql_loads(struct ctx *ctx, const struct spec *spec, const struct spec_table *table)
+{
+	const char *name = pg_literal(ctx, generate_table_name(ctx, spec, table->name));
+
+	return ctx_printf(ctx,
+	    "FROM loadstar.slice_ledger l\n"
+	    "     WHERE l.table_name = %s AND l.state <> 'undo'\n"
+	    "       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u\n"
+	    "                        WHERE u.table_name = %s AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)",
+	    name, name);
+}
+
+char *
 sql_observed_at(struct ctx *ctx, const struct spec_table *table, const char *alias)
 {
 	if (table->valid_from == NULL)

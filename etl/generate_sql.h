@@ -47,6 +47,9 @@ char *sql_next_key(struct ctx *ctx, const struct spec *spec, const struct spec_t
 /* The slice's rows of a fact, by an alias. */
 char *sql_slice(struct ctx *ctx, const struct spec_table *table, const char *scope, const char *alias);
 
+/* "FROM … WHERE …": the loads l of a table that count in the ledger: committed, and not undone. */
+char *sql_loads(struct ctx *ctx, const struct spec *spec, const struct spec_table *table);
+
 /* Time of an observation of a dimension with history, from a row of the staging table. */
 char *sql_observed_at(struct ctx *ctx, const struct spec_table *table, const char *alias);
 

@@ -7,7 +7,7 @@
 #include "sql/run_store.h"
 #include "sql/step_store.h"
 
-enum ledger_column { RUN_ID, LOAD_ID, SLICE, SCOPE, FROM, TO, STATE, COMMITTED_AT, ROWS, REJECTS };
+enum ledger_column { RUN_ID, LOAD_ID, SLICE, SCOPE, FROM, TO, STATE, COMMITTED_AT, ROWS, REJECTS, UNDONE };
 
 struct view {
 	struct ctx *ctx;
@@ -87,13 +87,14 @@ ask_failures(struct view *view)
 	return true;
 }
 
-/* The same load as in the picture before: its newest row is known. */
+/* The same load as in the picture before, and nothing was undone since: its newest row is known. */
 static const char *
 known_newest(const struct view *view, size_t table, const char *load_id)
 {
 	const json_t *before = json_array_get(view->question->before, table);
 
-	if (!text_equal(json_string_or(json_object_get(before, "last_load"), "load_id", NULL), load_id))
+	if (pg_bool(&view->loads, (int)table, UNDONE) ||
+	    !text_equal(json_string_or(json_object_get(before, "last_load"), "load_id", NULL), load_id))
 		return NULL;
 	return json_string_or(before, "newest_row", NULL);
 }

@@ -7,10 +7,11 @@ bool
 slice_create_bookkeeping(struct ctx *ctx, struct pg *pg)
 {
 	static const char *const statements[] = {"bookkeeping_lock", "bookkeeping_schema", "bookkeeping_control",
-	    "bookkeeping_fence", "bookkeeping_ledger", "bookkeeping_quarantine", "bookkeeping_quarantine_states",
-	    "bookkeeping_quarantine_open", "bookkeeping_quarantine_aborted", "bookkeeping_quarantine_run",
-	    "bookkeeping_quarantine_pipeline", "bookkeeping_evidence", "bookkeeping_fence_files", "bookkeeping_file",
-	    "bookkeeping_file_ledger", "bookkeeping_file_ledger_pipeline", "bookkeeping_ddl_log"};
+	    "bookkeeping_fence", "bookkeeping_ledger", "bookkeeping_ledger_undo", "bookkeeping_ledger_undone",
+	    "bookkeeping_quarantine", "bookkeeping_quarantine_states", "bookkeeping_quarantine_open",
+	    "bookkeeping_quarantine_aborted", "bookkeeping_quarantine_run", "bookkeeping_quarantine_pipeline",
+	    "bookkeeping_evidence", "bookkeeping_fence_files", "bookkeeping_file", "bookkeeping_file_ledger",
+	    "bookkeeping_file_ledger_pipeline", "bookkeeping_ddl_log"};
 
 	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++)
 		if (!warehouse_query(ctx, pg, statements[i], PG_NO_PARAMS, NULL))

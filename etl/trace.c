@@ -24,7 +24,9 @@ key_condition(struct ctx *ctx, const struct spec_table *table)
 static const char load_of[] =
     "jsonb_build_object('load_id', t.load_id::text, 'run_id', l.run_id, 'table', split_part(l.table_name, '.', 2),\n"
     "       'slice', l.slice, 'committed_at', l.committed_at, 'spec_version', l.spec_hash,\n"
-    "       'rows', l.result -> 'rows', 'checks', COALESCE(l.result -> 'checks', '[]'))";
+    "       'rows', l.result -> 'rows', 'checks', COALESCE(l.result -> 'checks', '[]'),\n"
+    "       'undone_at', (SELECT u.committed_at FROM loadstar.slice_ledger u WHERE u.table_name = l.table_name\n"
+    "                        AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id))";
 
 static const char ledger_join[] =
     "  LEFT JOIN loadstar.slice_ledger l ON l.load_id = t.load_id AND l.table_name = ANY ($1::text[])\n";

@@ -107,10 +107,13 @@ SELECT count(*) AS rows_checked,
 
 -- shrunk
 SELECT count(*) AS rows_checked,
-       (SELECT (result #>> '{slice,rows_after}')::bigint
-          FROM loadstar.slice_ledger
-         WHERE table_name = 'public.fact_sale' AND slice = :slice
-         ORDER BY load_id DESC LIMIT 1) AS previous
+       (SELECT (l.result #>> '{slice,rows_after}')::bigint
+      FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_sale' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_sale' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND l.slice = :slice
+     ORDER BY l.load_id DESC LIMIT 1) AS previous
   FROM (SELECT * FROM "public"."fact_sale" t WHERE t."sold_at" >= :from AND t."sold_at" < :to) t;
 
 -- fresh

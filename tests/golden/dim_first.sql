@@ -77,9 +77,12 @@ DELETE FROM loadstar_stage s
 SELECT count(*) AS held FROM "public"."dim_first" d WHERE d.is_current AND NOT d.is_inferred AND d."first_key" <> -1;
 
 -- publish: look for a newer snapshot
-SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
-  FROM loadstar.slice_ledger
- WHERE table_name = 'public.dim_first' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at;
+SELECT count(*) AS n, max(l.result ->> 'snapshot_at') AS detail
+      FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.dim_first' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.dim_first' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at;
 
 -- publish: count rows before
 SELECT count(*) AS rows_before FROM "public"."dim_first" d JOIN loadstar_stage s ON d."id" = s."id" AND d."first_key" <> -1;

@@ -109,9 +109,12 @@ DELETE FROM loadstar_stage s
 SELECT count(*) AS held FROM "public"."dim_part" d WHERE d.is_current AND NOT d.is_inferred AND d."part_key" <> -1;
 
 -- publish: look for a newer snapshot
-SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
-  FROM loadstar.slice_ledger
- WHERE table_name = 'public.dim_part' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at;
+SELECT count(*) AS n, max(l.result ->> 'snapshot_at') AS detail
+      FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.dim_part' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.dim_part' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at;
 
 -- publish: find rows that differ from the current version
 CREATE TEMP TABLE loadstar_changed ON COMMIT DROP AS

@@ -89,9 +89,12 @@ DELETE FROM loadstar_stage s
 -- publish: lock public.dim_time
 -- publish: lock public.fact_when
 -- publish: look for a newer snapshot
-SELECT count(*) AS n, max(result ->> 'snapshot_at') AS detail
-  FROM loadstar.slice_ledger
- WHERE table_name = 'public.dim_time' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at;
+SELECT count(*) AS n, max(l.result ->> 'snapshot_at') AS detail
+      FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.dim_time' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.dim_time' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at;
 
 -- publish: count rows before
 SELECT count(*) AS rows_before FROM "public"."dim_time" d JOIN loadstar_stage s ON d."minute_of_day" = s."minute_of_day" AND d."time_key" <> -1;

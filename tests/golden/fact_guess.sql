@@ -328,8 +328,11 @@ SELECT count(*) AS rows_before FROM "public"."fact_guess" t WHERE t."day" >= :fr
 
 -- publish: insert rows into the empty slice (into an empty slice)
 WITH newer AS MATERIALIZED (
-    SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_guess' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at),
+    SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_guess' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_guess' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at),
 written AS (
     INSERT INTO "public"."fact_guess" AS t ("id", "first_id", "now_id", "list_id", "past_id", "day", "first_key", "now_key", "list_key", "past_key", load_id, loaded_at)
     SELECT r."id", r."first_id", r."now_id", r."list_id", r."past_id", r."day", r."first_key", r."now_key", r."list_key", r."past_key", :load_id, now()
@@ -410,8 +413,11 @@ UPDATE "public"."fact_guess" t SET "first_id" = r."first_id", "now_id" = r."now_
 
 -- publish: insert new rows (into a slice with rows)
 WITH newer AS MATERIALIZED (
-    SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_guess' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at),
+    SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_guess' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_guess' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at),
 written AS (
     INSERT INTO "public"."fact_guess" AS t ("id", "first_id", "now_id", "list_id", "past_id", "day", "first_key", "now_key", "list_key", "past_key", load_id, loaded_at)
     SELECT r."id", r."first_id", r."now_id", r."list_id", r."past_id", r."day", r."first_key", r."now_key", r."list_key", r."past_key", :load_id, now()
@@ -425,8 +431,11 @@ SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHER
   FROM written;
 
 -- publish: look for rows that moved on
-SELECT CASE WHEN EXISTS (SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_guess' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)
+SELECT CASE WHEN EXISTS (SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_guess' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_guess' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)
       FROM "public"."fact_guess" t WHERE t."day" >= :from AND t."day" < :to) ELSE 0 END AS n;
 
 -- publish: count rows after

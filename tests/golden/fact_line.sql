@@ -98,8 +98,11 @@ SELECT count(*) AS rows_before FROM "public"."fact_line" t WHERE t."day" >= :fro
 
 -- publish: insert rows into the empty slice (into an empty slice)
 WITH newer AS MATERIALIZED (
-    SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_line' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at),
+    SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_line' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_line' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at),
 written AS (
     INSERT INTO "public"."fact_line" AS t ("id", "line", "all_id", "day", "upsert_key", "all_key", load_id, loaded_at)
     SELECT r."id", r."line", r."all_id", r."day", r."upsert_key", r."all_key", :load_id, now()
@@ -144,8 +147,11 @@ UPDATE "public"."fact_line" t SET "all_id" = r."all_id", "day" = r."day", "upser
 
 -- publish: insert new rows (into a slice with rows)
 WITH newer AS MATERIALIZED (
-    SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_line' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at),
+    SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_line' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_line' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at),
 written AS (
     INSERT INTO "public"."fact_line" AS t ("id", "line", "all_id", "day", "upsert_key", "all_key", load_id, loaded_at)
     SELECT r."id", r."line", r."all_id", r."day", r."upsert_key", r."all_key", :load_id, now()
@@ -159,8 +165,11 @@ SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHER
   FROM written;
 
 -- publish: look for rows that moved on
-SELECT CASE WHEN EXISTS (SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_line' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)
+SELECT CASE WHEN EXISTS (SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_line' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_line' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)
       FROM "public"."fact_line" t WHERE t."day" >= :from AND t."day" < :to) ELSE 0 END AS n;
 
 -- publish: count rows after

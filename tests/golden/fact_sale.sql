@@ -113,8 +113,11 @@ SELECT count(*) AS rows_before FROM "public"."fact_sale" t WHERE t."sold_at" >= 
 
 -- publish: insert rows into the empty slice (into an empty slice)
 WITH newer AS MATERIALIZED (
-    SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_sale' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at),
+    SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_sale' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_sale' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at),
 written AS (
     INSERT INTO "public"."fact_sale" AS t ("sale_key", "sale_id", "part_id", "shop_id", "tag_id", "kind_id", "sold_at", "amount", "changed_at", "part_key", "tag_key", "kind_key", load_id, loaded_at)
     SELECT COALESCE(q."sale_key", nextval((SELECT pg_get_serial_sequence('"public"."fact_sale"', 'sale_key')::regclass))), r."sale_id", r."part_id", r."shop_id", r."tag_id", r."kind_id", r."sold_at", r."amount", r."changed_at", r."part_key", r."tag_key", r."kind_key", :load_id, now()
@@ -191,8 +194,11 @@ UPDATE "public"."fact_sale" t SET "part_id" = r."part_id", "shop_id" = r."shop_i
 
 -- publish: insert new rows (into a slice with rows)
 WITH newer AS MATERIALIZED (
-    SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_sale' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at),
+    SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_sale' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_sale' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at),
 written AS (
     INSERT INTO "public"."fact_sale" AS t ("sale_key", "sale_id", "part_id", "shop_id", "tag_id", "kind_id", "sold_at", "amount", "changed_at", "part_key", "tag_key", "kind_key", load_id, loaded_at)
     SELECT COALESCE(q."sale_key", nextval((SELECT pg_get_serial_sequence('"public"."fact_sale"', 'sale_key')::regclass))), r."sale_id", r."part_id", r."shop_id", r."tag_id", r."kind_id", r."sold_at", r."amount", r."changed_at", r."part_key", r."tag_key", r."kind_key", :load_id, now()
@@ -207,8 +213,11 @@ SELECT count(*) FILTER (WHERE loadstar_fresh) AS inserted, count(*) FILTER (WHER
   FROM written;
 
 -- publish: look for rows that moved on
-SELECT CASE WHEN EXISTS (SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_sale' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)
+SELECT CASE WHEN EXISTS (SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_sale' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_sale' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at) THEN (SELECT count(*) FROM loadstar_stage) - (SELECT count(*)
       FROM "public"."fact_sale" t WHERE t."sold_at" >= :from AND t."sold_at" < :to) ELSE 0 END AS n;
 
 -- publish: count rows after

@@ -111,8 +111,11 @@ SELECT count(*) AS rows_before FROM "public"."fact_upsert" t JOIN loadstar_rows 
 
 -- publish: look for rows that moved on
 WITH newer AS MATERIALIZED (
-    SELECT slice_from, slice_to FROM loadstar.slice_ledger
-     WHERE table_name = 'public.fact_upsert' AND (result ->> 'snapshot_at')::timestamptz > :snapshot_at)
+    SELECT l.slice_from, l.slice_to FROM loadstar.slice_ledger l
+     WHERE l.table_name = 'public.fact_upsert' AND l.state <> 'undo'
+       AND NOT EXISTS (SELECT FROM loadstar.slice_ledger u
+                        WHERE u.table_name = 'public.fact_upsert' AND u.state = 'undo' AND (u.result ->> 'undoes')::bigint = l.load_id)
+       AND (l.result ->> 'snapshot_at')::timestamptz > :snapshot_at)
 SELECT count(*) AS n FROM "public"."fact_upsert" t JOIN loadstar_rows r ON t."id" = r."id"
  WHERE EXISTS (SELECT FROM newer n WHERE t."day" >= n.slice_from AND t."day" < n.slice_to)
    AND NOT (t."day" >= :from AND t."day" < :to) AND ROW(t."list_id", t."amount", t."day", t."list_key") IS DISTINCT FROM ROW(r."list_id", r."amount", r."day", r."list_key");

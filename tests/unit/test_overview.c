@@ -130,6 +130,45 @@ a_failure_stands_until_something_newer_is_there(void **state)
 	assert_string_equal(state_of(world, "dim_kind"), "never");
 }
 
+/* Takes back the newest load. */
+static void
+undo_newest(struct loads *loads)
+{
+	loads_do(loads,
+	    ctx_printf(loads->ctx,
+		"INSERT INTO loadstar.slice_ledger SELECT gen_random_uuid(), run_id, pipeline, table_name, slice, scope, slice_from,"
+		" slice_to, (1::bigint << 40) + %lld, 'undo', spec_hash, jsonb_build_object('undoes', load_id::text)"
+		"  FROM loadstar.slice_ledger ORDER BY load_id DESC LIMIT 1",
+		(long long)++loads->number));
+}
+
+static void
+an_undone_load_is_no_last_one(void **state)
+{
+	struct world *world = *state;
+	struct loads *loads = world->loads;
+	const json_t *table;
+
+	(void)loads_load(loads, "dim_kind", -1);
+	put_sale(loads, 0);
+	put_sale(loads, 1);
+	loads->number = 20;
+	(void)loads_load(loads, "fact_sale", 0);
+	put_step(world, "failed", 1, 30);
+	loads->number = 40;
+	(void)loads_load(loads, "fact_sale", 1);
+	table = table_of(world, "fact_sale");
+	assert_string_equal(json_string_or(table, "state", ""), "ok");
+	assert_string_equal(json_string_or(table, "newest_row", ""), "2024-01-02T12:00:00Z");
+	undo_newest(loads);
+	loads_do(loads, "DELETE FROM fact_sale WHERE sold_at > '2024-01-02'");
+	table = table_of(world, "fact_sale");
+	assert_string_equal(json_string_or(table, "state", ""), "failed"); /* what was passed stands again */
+	assert_string_equal(json_string_or(json_object_get(table, "last_load"), "load_id", ""),
+	    text_from_i64(loads->ctx, (INT64_C(1) << 40) + 21));
+	assert_string_equal(json_string_or(table, "newest_row", ""), "2024-01-01T12:00:00Z");
+}
+
 static void
 newest_row_and_its_limit(void **state)
 {
@@ -172,6 +211,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_failure_stands_until_something_newer_is_there, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_undone_load_is_no_last_one, setup, teardown),
 	    cmocka_unit_test_setup_teardown(newest_row_and_its_limit, setup, teardown),
 	};
 
