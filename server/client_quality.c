@@ -16,7 +16,8 @@ struct quality_options {
 
 /* A check of a run over its slices. */
 struct summary {
-	const json_t *worst; /* the first result of the worst status */
+	const json_t
+	    *worst; /* its result of the worst status; of several the one of most rows that fail, then of most rows */
 	int64_t results, rows_checked, rows_failed;
 };
 
@@ -29,6 +30,22 @@ badness(const json_t *result)
 		if (text_equal(statuses[i], json_string_or(result, "status", "")))
 			return i;
 	return 0;
+}
+
+static bool
+is_worse(const json_t *result, const json_t *than)
+{
+	static const char *const counts[] = {"rows_failed", "rows_checked"};
+
+	if (badness(result) != badness(than))
+		return badness(result) > badness(than);
+	for (int i = 0; i < 2; i++) {
+		int64_t count = json_int_or(result, counts[i], 0), other = json_int_or(than, counts[i], 0);
+
+		if (count != other)
+			return count > other;
+	}
+	return false;
 }
 
 static struct summary *
@@ -60,7 +77,7 @@ print_summaries(struct ctx *ctx, const json_t *items)
 		summary->results++;
 		summary->rows_checked += json_int_or(result, "rows_checked", 0);
 		summary->rows_failed += json_int_or(result, "rows_failed", 0);
-		if (badness(result) > badness(summary->worst))
+		if (is_worse(result, summary->worst))
 			summary->worst = result;
 	}
 	(void)printf("%-30s %-20s %-12s %-9s %-8s %-7s %7s %9s %8s  %s\n", "CHECK", "TABLE", "KIND", "GATE", "SEVERITY",

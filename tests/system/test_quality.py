@@ -169,6 +169,7 @@ def test_bent_dimensions(checked, table, check, bend):
 def test_command(checked):
     lines = checked.cli("quality", checked.first_run["id"]).stdout.splitlines()
     assert lines[0].split()[:3] == ["CHECK", "TABLE", "KIND"] and {line.split()[0] for line in lines[1:]} == CHECKS
+    assert not [line for line in lines if " 0 of 0 rows" in line], "of many slices, the one shown has rows"
     bad = checked.cli("quality", "--pipeline", "medrobotics", "--status", "failed", "--check", "facilities_sane").stdout
     assert len(bad.splitlines()) == 2 and "1 of" in bad
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
