@@ -9,7 +9,7 @@
 #include "sql/audit_store.h"
 #include "sql/run_store.h"
 
-enum { POLL_MS = 1000, AFTER_FAILURE_MS = 500 };
+enum { POLL_MS = 1000, AFTER_FAILURE_MS = 500, LASTING_MS = 1000 };
 
 /* Until something may be claimable, a worker is free, or POLL_MS passed. */
 static void
@@ -137,6 +137,51 @@ give_back_lost_claims(struct ctx *ctx, struct engine *engine, struct pg *db)
 	return true;
 }
 
+/* An attempt whose wait is to be told, or told to be over; taken: marked as told. */
+static bool
+find_untold(struct ctx *ctx, struct engine *engine, struct step_claim *claim, const char **kind, const char **detail)
+{
+	int64_t lasting_us = clock_monotonic_us() - LASTING_MS * 1000;
+	bool found = false;
+
+	(void)pthread_mutex_lock(&engine->lock);
+	for (struct attempt *attempt = engine->attempts; attempt != NULL && !found; attempt = attempt->next) {
+		struct attempt_wait *wait = &attempt->wait;
+		int64_t since_us = wait->since_us <= lasting_us ? wait->since_us : 0;
+
+		if (since_us == wait->told_us)
+			continue;
+		found = true;
+		wait->told_us = since_us;
+		*claim = (struct step_claim){.id = ctx_strdup(ctx, attempt->claim->id),
+		    .run_id = ctx_strdup(ctx, attempt->claim->run_id),
+		    .boot_id = engine->options.boot_id,
+		    .load_number = attempt->claim->load_number};
+		*kind = since_us != 0 ? wait->kind : NULL;
+		*detail = ctx_strdup(ctx, wait->detail);
+	}
+	(void)pthread_mutex_unlock(&engine->lock);
+	return found;
+}
+
+static void
+tell_waits(struct engine *engine)
+{
+	struct ctx *ctx = ctx_new("waits", 0);
+	const char *kind, *detail;
+	struct step_claim claim;
+	struct pg *db = NULL;
+
+	while (find_untold(ctx, engine, &claim, &kind, &detail)) {
+		if ((db != NULL || pool_take(ctx, engine->options.pool, &db)) &&
+		    step_wait_for(ctx, db, &claim, kind, detail))
+			continue;
+		log_failure(ctx, "cannot tell for what a step waits");
+		break;
+	}
+	ctx_free(ctx);
+}
+
 static void
 sweep(struct engine *engine)
 {
@@ -168,6 +213,7 @@ claimer_main(void *arg)
 			}
 			claim(engine);
 		}
+		tell_waits(engine);
 		wait_for_work(engine, POLL_MS);
 	}
 	return NULL;

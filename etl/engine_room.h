@@ -18,6 +18,15 @@ struct batch {
 	atomic_int left;
 };
 
+/* For what an attempt waits. The worker says it, the claimer tells the control database what lasts, so that a worker never asks
+ * anybody while it holds locks of the warehouse. Guarded by engine.lock. */
+struct attempt_wait {
+	const char *kind; /* a name of sql/step_waits.h; NULL: nothing */
+	char detail[128];
+	int64_t since_us; /* monotonic; 0: it does not wait */
+	int64_t told_us;  /* since_us of what the control database knows; 0: it knows of none */
+};
+
 /* One claimed step from the claim to its report. */
 struct attempt {
 	struct attempt *next; /* in engine.attempts; guarded by engine.lock */
@@ -26,6 +35,7 @@ struct attempt {
 	bool taken; /* by a worker; guarded by engine.lock */
 	struct ctx_cancel cancel;
 	_Atomic int64_t deadline_us; /* monotonic; 0: none yet */
+	struct attempt_wait wait;
 };
 
 struct engine {

@@ -176,12 +176,12 @@ add_steps(struct planning *planning, const struct spec_table *table, const struc
 
 /* The run says why it loads nothing here. */
 static void
-add_skipped(struct planning *planning, const struct spec_table *table, const char *reason)
+add_skipped(struct planning *planning, const struct spec_table *table, enum step_skip reason)
 {
 	struct step_plan step = plan_table_step(planning->ctx, table);
 
 	step.scope = step.slice = NULL;
-	step.skip_reason = reason;
+	step.skip_reason = step_skip_reasons[reason];
 	plan_add_step(planning, step);
 }
 
@@ -211,7 +211,7 @@ plan_files(struct planning *planning, const struct spec_table *table)
 	    !files_list(ctx, root, table->source, wanted_batch(&job), &entries) || !choose(ctx, &job, &entries, &list))
 		return false;
 	if (list.count == 0) {
-		add_skipped(planning, table, entries.count == 0 ? "no_files" : "already_loaded");
+		add_skipped(planning, table, entries.count == 0 ? SKIP_NO_FILES : SKIP_ALREADY_LOADED);
 		return true;
 	}
 	return add_steps(planning, table, &list);

@@ -25,6 +25,13 @@ struct slice_numbers {
 	void *arg;
 };
 
+/* For what the worker waits in another database, told to whoever asks the control database: called before and, with NULL, after. Never
+ * blocks. detail is copied. */
+struct slice_waits {
+	void (*tell)(void *arg, const char *kind, const char *detail);
+	void *arg;
+};
+
 struct slice_job {
 	const struct config *config;
 	const struct spec *spec;
@@ -36,6 +43,7 @@ struct slice_job {
 	int64_t load_id; /* epoch · 2^40 + claim->load_number */
 	struct slice_log log;
 	struct slice_numbers numbers;
+	struct slice_waits waits;
 };
 
 struct slice_outcome {

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "etl/slice_internal.h"
+#include "sql/step_waits.h"
 
 enum {
 	IDLE_IN_TRANSACTION_MS = 60 * 1000,
@@ -41,19 +42,37 @@ slice_timeouts(const struct slice_job *job)
 	return job->table != NULL ? &job->table->timeouts : &job->spec->timeouts;
 }
 
+static void
+wait_for(const struct slice_job *job, enum wait_kind kind, const char *detail)
+{
+	if (job->waits.tell != NULL)
+		job->waits.tell(job->waits.arg, wait_kind_name(kind), detail);
+}
+
+static void
+wait_no_more(const struct slice_job *job)
+{
+	if (job->waits.tell != NULL)
+		job->waits.tell(job->waits.arg, NULL, NULL);
+}
+
 static bool
 open_connection(struct ctx *ctx, const struct slice_job *job, const char *connection, struct pg_options options,
     struct pg **pg)
 {
 	const struct spec_timeouts *timeouts = slice_timeouts(job);
 	struct secret url;
+	bool ok;
 
 	options.application_name = slice_application_name(ctx, job->claim, job->claim->attempt);
 	options.time_zone = job->spec->timezone;
 	options.statement_timeout_ms = timeouts->statement_ms;
 	options.lock_timeout_ms = timeouts->lock_ms;
 	options.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS;
-	return config_connection(ctx, job->config, connection, &url) && pg_open(ctx, &url, &options, pg);
+	wait_for(job, WAIT_CONNECTION, connection);
+	ok = config_connection(ctx, job->config, connection, &url) && pg_open(ctx, &url, &options, pg);
+	wait_no_more(job);
+	return ok;
 }
 
 /* A load sorts and hashes whole slices; compiling its statements costs more than it gives. */
@@ -202,15 +221,19 @@ bool
 take_locks(struct ctx *ctx, struct loading *loading, const struct load_lock *locks, size_t count)
 {
 	struct pg *pg = loading->warehouse;
+	bool ok = true;
 
 	if (!pg_run(ctx, pg, "SET LOCAL lock_timeout = 0"))
 		return false;
-	for (size_t i = 0; i < count; i++)
-		if (!warehouse_query(ctx, pg, locks[i].exclusive ? "lock_exclusive" : "lock_shared",
-			PG_PARAMS(locks[i].table), NULL))
-			return false;
-	return pg_run(ctx, pg,
-	    ctx_printf(ctx, "SET LOCAL lock_timeout = %lld", (long long)slice_timeouts(loading->job)->lock_ms));
+	for (size_t i = 0; ok && i < count; i++) {
+		wait_for(loading->job, WAIT_LOCK, locks[i].table);
+		ok = warehouse_query(ctx, pg, locks[i].exclusive ? "lock_exclusive" : "lock_shared",
+		    PG_PARAMS(locks[i].table), NULL);
+	}
+	wait_no_more(loading->job);
+	return ok &&
+	       pg_run(ctx, pg,
+		   ctx_printf(ctx, "SET LOCAL lock_timeout = %lld", (long long)slice_timeouts(loading->job)->lock_ms));
 }
 
 bool

@@ -5,6 +5,8 @@
  * until the control database took it or somebody else owns the step: what is committed in the warehouse must be told, and if we
  * die before, the next attempt finds the ledger row.
  */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -156,6 +158,24 @@ worth_reporting(struct ctx *ctx, const struct attempt *attempt, struct failure *
 	return true;
 }
 
+struct waiting {
+	struct engine *engine;
+	struct attempt *attempt;
+};
+
+static void
+tell_wait(void *arg, const char *kind, const char *detail)
+{
+	struct waiting *waiting = arg;
+	struct attempt_wait *wait = &waiting->attempt->wait;
+
+	(void)pthread_mutex_lock(&waiting->engine->lock);
+	wait->kind = kind;
+	wait->since_us = kind != NULL ? clock_monotonic_us() : 0;
+	(void)snprintf(wait->detail, sizeof(wait->detail), "%s", detail != NULL ? detail : "");
+	(void)pthread_mutex_unlock(&waiting->engine->lock);
+}
+
 static void
 execute(struct engine *engine, struct attempt *attempt)
 {
@@ -164,12 +184,14 @@ execute(struct engine *engine, struct attempt *attempt)
 	struct ctx *ctx = ctx_new("attempt", 0);
 	struct verdict verdict = {0};
 	struct failure failure = {.code = FAIL_NONE};
+	struct waiting waiting = {.engine = engine, .attempt = attempt};
 
 	ctx_set_tags(ctx, &tags);
 	ctx_watch_cancel(ctx, &attempt->cancel);
 	verdict.ok = step_prepare(ctx, &engine->options, claim, &verdict.work);
 	if (verdict.ok) {
 		atomic_store(&attempt->deadline_us, clock_monotonic_us() + verdict.work.timeouts->step_ms * 1000);
+		verdict.work.job.waits = (struct slice_waits){.tell = tell_wait, .arg = &waiting};
 		verdict.ok = step_execute(ctx, &verdict.work, &verdict.done);
 	}
 	if (!verdict.ok)

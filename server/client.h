@@ -49,6 +49,9 @@ int client_exit_code(const json_t *run);
 /* One run on a few lines. */
 void client_print_run(const json_t *run);
 
+/* For what its running and queued steps wait, some lines; none for a run that is final. */
+bool client_print_waits(struct ctx *ctx, struct client *client, const json_t *run) MUST_CHECK;
+
 void client_print_json(struct ctx *ctx, const json_t *value);
 
 #endif

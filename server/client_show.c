@@ -185,6 +185,8 @@ command_status(struct ctx *ctx, struct config *config, int argc, char **argv)
 		client_print_json(ctx, run);
 	else
 		client_print_run(run);
+	if (!json && !client_print_waits(ctx, &client, run))
+		return command_fail(ctx);
 	return client_exit_code(run);
 }
 
@@ -193,14 +195,16 @@ print_step_row(const json_t *step)
 {
 	const json_t *slice = json_object_get(step, "slice"), *rows = json_object_get(step, "rows");
 	const json_t *reason = json_object_get(step, "reason"), *waits = json_object_get(step, "waiting_for");
-	const char *from = json_string_or(slice, "from", "");
+	const char *from = json_string_or(slice, "from", ""), *retry_at = json_string_or(step, "retry_at", NULL);
 
-	(void)printf("%-10s %-20s %-10.10s %-10s %2zu %9lld %9lld %9lld %9lld  %s\n", json_string_or(step, "kind", ""),
-	    json_string_or(step, "table", "-"), from, json_string_or(step, "status", ""),
-	    json_array_size(json_object_get(step, "attempts")), (long long)json_int_or(rows, "read", 0),
-	    (long long)json_int_or(rows, "inserted", 0), (long long)json_int_or(rows, "updated", 0),
-	    (long long)json_int_or(rows, "unchanged", 0),
-	    json_string_or(reason, "code", json_string_or(waits, "kind", "")));
+	(void)printf("%-10s %-20s %-10.10s %-10s %2zu %9lld %9lld %9lld %9lld  %s%s%s%s%s\n",
+	    json_string_or(step, "kind", ""), json_string_or(step, "table", "-"), from,
+	    json_string_or(step, "status", ""), json_array_size(json_object_get(step, "attempts")),
+	    (long long)json_int_or(rows, "read", 0), (long long)json_int_or(rows, "inserted", 0),
+	    (long long)json_int_or(rows, "updated", 0), (long long)json_int_or(rows, "unchanged", 0),
+	    json_string_or(reason, "code", json_string_or(waits, "kind", "")), json_is_object(waits) ? ": " : "",
+	    json_string_or(waits, "detail", ""), retry_at != NULL ? "; again at " : "",
+	    retry_at != NULL ? retry_at : "");
 }
 
 int

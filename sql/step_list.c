@@ -4,6 +4,7 @@
 #include "sql/statement.h"
 #include "sql/step_json.h"
 #include "sql/step_store.h"
+#include "sql/step_waits.h"
 
 enum column {
 	ID,
@@ -15,7 +16,6 @@ enum column {
 	FROM,
 	TO,
 	STATUS,
-	WAITING_FOR,
 	REASON,
 	RETRY_AT,
 	STARTED_AT,
@@ -89,7 +89,7 @@ attempt_of(struct ctx *ctx, const struct pg_rows *rows, int row)
 }
 
 static json_t *
-step_of(struct ctx *ctx, const struct pg_rows *rows, int row, json_t *attempts)
+step_of(struct ctx *ctx, const struct pg_rows *rows, int row, json_t *attempts, json_t *waits)
 {
 	json_t *step = json_new_object(ctx), *slice = step_json_slice(ctx, rows, row, SCOPE);
 
@@ -101,7 +101,7 @@ step_of(struct ctx *ctx, const struct pg_rows *rows, int row, json_t *attempts)
 	json_put_string(ctx, step, "table", pg_value(rows, row, TABLE));
 	json_put(step, "slice", slice == NULL ? json_null() : slice);
 	json_put_string(ctx, step, "status", pg_value(rows, row, STATUS));
-	put_document(ctx, step, "waiting_for", pg_value(rows, row, WAITING_FOR));
+	json_put(step, "waiting_for", waits != NULL ? waits : json_null());
 	put_document(ctx, step, "reason", pg_value(rows, row, REASON));
 	json_put_time(ctx, step, "retry_at", pg_time_us(rows, row, RETRY_AT));
 	json_put(step, "attempts", attempts);
@@ -115,15 +115,12 @@ step_of(struct ctx *ctx, const struct pg_rows *rows, int row, json_t *attempts)
 
 /* The attempts of a page's steps, by step id: an object of arrays. */
 static bool
-attempts_of(struct ctx *ctx, struct pg *db, const struct pg_rows *steps, size_t count, json_t *by_step)
+attempts_of(struct ctx *ctx, struct pg *db, const char **ids, size_t count, json_t *by_step)
 {
-	const char **ids = ctx_alloc_array(ctx, count + 1, sizeof(char *));
 	struct pg_rows rows;
 
-	for (size_t i = 0; i < count; i++) {
-		ids[i] = pg_value(steps, (int)i, ID);
+	for (size_t i = 0; i < count; i++)
 		json_put(by_step, ids[i], json_new_array(ctx));
-	}
 	if (!sql_run(ctx, db, SQL_STEP_ATTEMPTS, PG_PARAMS(pg_text_array(ctx, ids, count)), &rows))
 		return false;
 	for (int i = 0; i < rows.count; i++)
@@ -135,8 +132,9 @@ bool
 step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json_t *items, bool *more,
     struct step_filter *next)
 {
-	json_t *by_step = json_new_object(ctx);
+	json_t *attempts = json_new_object(ctx), *waits = json_new_object(ctx);
 	struct pg_rows rows;
+	const char **ids;
 	int count;
 
 	if (!sql_run(ctx, db, SQL_STEP_LIST,
@@ -146,10 +144,15 @@ step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json
 		return false;
 	*more = rows.count > filter->limit;
 	count = *more ? (int)filter->limit : rows.count;
-	if (!attempts_of(ctx, db, &rows, (size_t)count, by_step))
+	ids = ctx_alloc_array(ctx, (size_t)count + 1, sizeof(char *));
+	for (int i = 0; i < count; i++)
+		ids[i] = pg_value(&rows, i, ID);
+	if (!attempts_of(ctx, db, ids, (size_t)count, attempts) ||
+	    !step_waits(ctx, db, filter->run_id, ids, (size_t)count, waits))
 		return false;
 	for (int i = 0; i < count; i++)
-		json_add(items, step_of(ctx, &rows, i, json_object_get(by_step, pg_value(&rows, i, ID))));
+		json_add(items,
+		    step_of(ctx, &rows, i, json_object_get(attempts, ids[i]), json_object_get(waits, ids[i])));
 	*next = *filter;
 	if (count > 0) {
 		next->after_wave = pg_i64(&rows, count - 1, WAVE);

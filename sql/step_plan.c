@@ -8,6 +8,12 @@
 
 enum { BATCH = 1000 };
 
+const char *const step_skip_reasons[SKIP_COUNT] = {
+#define SKIP(id, name, why) [SKIP_##id] = name,
+#include "sql/skip_reasons.def"
+#undef SKIP
+};
+
 static void
 add_member(struct text *out, const char *name, const char *value)
 {

@@ -18,6 +18,15 @@
 #include "sql/pg.h"
 #include "sql/state.h"
 
+/* Why a plan skips a step: skip_reasons.def. */
+enum step_skip {
+#define SKIP(id, name, why) SKIP_##id,
+#include "sql/skip_reasons.def"
+#undef SKIP
+	SKIP_COUNT
+};
+extern const char *const step_skip_reasons[SKIP_COUNT];
+
 /* As planned. */
 struct step_plan {
 	const char *id;          /* UUIDv7 */
@@ -30,7 +39,7 @@ struct step_plan {
 	json_t *files;           /* scope files: {batch, files: [{path, etag, size}]}; NULL for others */
 	int64_t ordinal;         /* order of execution within wave and priority */
 	bool fail_run;           /* on_error: fail */
-	const char *skip_reason; /* not NULL: inserted as skipped with this code (already_loaded) */
+	const char *skip_reason; /* not NULL: inserted as skipped with this code of step_skip_reasons */
 };
 
 /* A claimed step: what a worker needs. */
@@ -105,7 +114,7 @@ bool step_end(struct ctx *ctx, struct pg *db, const struct step_claim *claim, co
 bool step_hand_back(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
     bool *mine) MUST_CHECK;
 
-/* Says for what a step waits; NULL kind clears. */
+/* Says for what a running step waits in another database (a name of step_waits.h); NULL kind clears. */
 bool step_wait_for(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *kind,
     const char *detail) MUST_CHECK;
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import http.client
 import json
+import re
 import threading
 
 import pytest
@@ -232,6 +233,36 @@ def test_conflicts_and_controls(served):
         assert answer.status_code == 202 and answer.json()["attempt"] == 2 and answer.json()["status"] == "queued"
         assert served.run(run_id)["attempt"] == 2 and served.wait(run_id)["status"] == "succeeded"
     problem(served.post(f"/v1/runs/{run_id}/retry"), 409, "conflict")
+
+
+def waits(service, run_id, kind):
+    def find():
+        return next((s for s in service.steps(run_id) if (s["waiting_for"] or {}).get("kind") == kind), None)
+    return wait_until(f"a step waits for {kind}", 20, find)
+
+
+def test_steps_say_for_what_they_wait(served):
+    with api.running(served) as first:
+        second = served.submit("range", **api.MONTH, tables=["fact_procedures"], max_parallel=1)
+        step = waits(served, second, "overlap")
+        assert step["status"] == "queued" and f"run {first} loads" in step["waiting_for"]["detail"] and step["waiting_for"]["since"]
+        said = served.cli("status", second, check=False).stdout
+        assert re.search(rf"waits    fact fact_procedures {api.MONTH['from']}: overlap, run {first} loads .*; since 20", said), said
+        assert re.search(rf"fact_procedures .*  overlap: run {first} loads", served.cli("steps", second).stdout)
+        views = [s for s in served.steps(second) if s["kind"] == "view"]
+        assert [(s["status"], s["waiting_for"]["kind"], s["waiting_for"]["detail"]) for s in views] == [
+            ("waiting", "dependency", "fact_procedures")]
+        assert served.post(f"/v1/runs/{second}/pause").status_code == 202
+        assert waits(served, second, "paused")["id"] == step["id"]
+        assert served.post(f"/v1/runs/{second}/resume").status_code == 202
+    assert served.wait(second)["status"] == "succeeded"
+    assert all(s["waiting_for"] is None for s in served.steps(second))
+    with served.connect("warehouse") as warehouse:
+        warehouse.execute("SELECT pg_advisory_lock(hashtextextended('loadstar:public.dim_robots', 0))")
+        third = served.submit("dimensions", tables=["dim_robots"])
+        step = waits(served, third, "lock")
+        assert step["status"] == "running" and step["waiting_for"]["detail"] == "public.dim_robots"
+    assert served.wait(third)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("action", ["cancel", "pause", "resume", "retry"])

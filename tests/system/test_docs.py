@@ -21,6 +21,8 @@ def rows(path, pattern):
 
 
 SETTINGS = rows("base/config_table.def", rf'^SETTING\(\w+, {TEXT}, {TEXT}, \w+, (NULL|"[^"]*"), (?:true|false), {TEXT}\)$')
+FAILURES = re.findall(
+    rf'^FAIL\(\w+, {TEXT}, (\d+), (\w+), (true|false), {TEXT},\s*(?:NULL|{TEXT})\)$', read("base/fail_table.def"), re.M)
 COMMANDS = rows("server/command.c", rf"^\s*\{{{TEXT}, {TEXT}, {TEXT},\s*command_\w+\}}")
 OPTIONS = rows("server/command_options.def", rf"^OPTION\({TEXT}, {TEXT}, (?:NULL|{TEXT}), {TEXT}\)$")
 
@@ -37,6 +39,7 @@ def run(*arguments):
 
 def test_tables_are_read_whole():
     assert len(SETTINGS) == read("base/config_table.def").count("\nSETTING(") > 15
+    assert len(FAILURES) == read("base/fail_table.def").count("\nFAIL(") > 50
     assert len(OPTIONS) == read("server/command_options.def").count("\nOPTION(") > 30
     assert [name for name, _, _ in COMMANDS] == re.findall(r"^  (\w+) +\S", run("--help").stdout, re.M)
 
@@ -49,6 +52,36 @@ def test_settings_page_is_the_table():
         assert word in read("docs/settings.md") and word in run("settings").stdout
     for variable, flag, _, doc in SETTINGS:
         assert variable in run("settings").stdout and f".It Ev {variable} " in read("docs/loadstar.1")
+
+
+def test_errors_page_is_the_tables():
+    """A line for each code, in the order of its table, and none for a code that is not there; each says what to do."""
+    failures = [row for row in FAILURES if row[0] != "none"]
+    page = read("docs/errors.md")
+    head, _, rest = page.partition("\n## Why a step was skipped\n")
+    lines = re.findall(r"^\| `(\w+)` \| (\d+) \| (\w+) \| (yes|) \| (.*?) \| (.*) \|$", head, re.M)
+    assert [line[:4] for line in lines] == [(name, status, kind.lower(), "yes" if again == "true" else "")
+                                            for name, status, kind, again, _, _ in failures]
+    for (name, _, _, _, title, hint), (*_, meaning, advice) in zip(failures, lines):
+        assert meaning.startswith(title + "."), name
+        assert advice == hint if hint else len(advice) > 10, name
+    skips, _, waits = rest.partition("\n## For what a step waits\n")
+    assert re.findall(r"^\| `(\w+)` \| (.*) \|$", skips, re.M) == rows("sql/skip_reasons.def", rf"^SKIP\(\w+, {TEXT}, {TEXT}\)$")
+    assert re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", waits, re.M) == rows(
+        "sql/wait_kinds.def", rf"^WAIT\(\w+, {TEXT}, {TEXT}, {TEXT}\)$")
+
+
+def test_codes_that_are_written_elsewhere_are_in_the_tables():
+    """No code is made up beside the tables: in C as `"code"`, in SQL or in the contract's examples."""
+    known = {row[0] for row in FAILURES} | {name for name, _ in rows("sql/skip_reasons.def", rf"^SKIP\(\w+, {TEXT}, {TEXT}\)$")}
+    said = set(re.findall(r"urn:loadstar:problem:(\w+)|, code: (\w+)", read("openapi/openapi.yaml")))
+    for floor in ("sql", "etl", "handlers", "server"):
+        for path in (ROOT / floor).rglob("*.c"):
+            text = path.read_text()
+            said |= {(found, "") for found in re.findall(r'\w+, "code", "(\w+)"|reason_text\(ctx, "(\w+)"|\\"code\\":\\"(\w+)',
+                                                         text) for found in found if found}
+    names = {name for pair in said for name in pair if name}
+    assert len(names) > 15 and names <= known, names - known
 
 
 def test_commands_page_is_the_table():

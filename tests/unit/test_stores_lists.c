@@ -83,7 +83,7 @@ test_run_document_is_the_contracts(void **state)
 	    "\"warned\":0,\"failed\":0,\"errored\":0},\"error\":null,\"links\":{\"self\":\"/v1/runs/"));
 	assert_string_equal(json_text(f.ctx, an_error(FAIL_SQL_CONFLICT)),
 	    "{\"code\":\"sql_conflict\",\"message\":\"it broke\",\"class\":\"conflict\",\"retryable\":true,\"step_id\":null,"
-	    "\"table\":null,\"slice\":null,\"file\":null,\"line\":null,\"hint\":null}");
+	    "\"table\":null,\"slice\":null,\"file\":null,\"line\":null,\"hint\":\"Tried again by itself.\"}");
 }
 
 /* Offers version `hash` where `expected` is active; what happened. */

@@ -1,5 +1,5 @@
 -- $1 run id, $2 status, $3 table, $4 wave, $5 ordinal and $6 id of the last step seen, $7 limit; null does not filter
-SELECT s.id, s.run_id, s.kind, s.table_name, s.scope, s.slice, s.slice_from, s.slice_to, s.status, s.waiting_for, s.reason,
+SELECT s.id, s.run_id, s.kind, s.table_name, s.scope, s.slice, s.slice_from, s.slice_to, s.status, s.reason,
   CASE WHEN s.status = 'queued' AND s.retry_at > now() THEN s.retry_at END AS retry_at, s.started_at, s.finished_at,
   s.rows, s.effects, s.error, s.wave, s.ordinal, s.end_as, s.files
 FROM control.step s
