@@ -44,6 +44,7 @@ struct stream {
 	bool behind; /* there may be lines after its place */
 	bool suspended;
 	bool ended;        /* nothing comes after what is in the buffer */
+	bool cut;          /* ended by the drain: there may be lines that it has not given */
 	int64_t filled_us; /* monotonic */
 };
 
@@ -98,6 +99,15 @@ resume(struct stream *stream)
 	MHD_resume_connection(stream->connection);
 }
 
+/* Events say themselves when they are over. Lines do not, so that a client would take a whole answer for the whole log: theirs is
+ * broken off. */
+static ssize_t
+end_of(const struct stream *stream)
+{
+	return stream->cut && stream->format == STREAM_NDJSON ? MHD_CONTENT_READER_END_WITH_ERROR
+							      : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
 /* Called by the library's thread for the next bytes; 0 only with the connection suspended. */
 static ssize_t
 read_stream(void *arg, uint64_t position, char *bytes, size_t most)
@@ -113,7 +123,7 @@ read_stream(void *arg, uint64_t position, char *bytes, size_t most)
 		if (stream->behind && stream_buffer_has_room(&stream->buffer))
 			pthread_cond_signal(&streams->changed);
 	} else if (stream->ended) {
-		given = MHD_CONTENT_READER_END_OF_STREAM;
+		given = end_of(stream);
 	} else {
 		stream->suspended = true;
 		MHD_suspend_connection(stream->connection);
@@ -162,7 +172,7 @@ streams_open(struct streams *streams, struct MHD_Connection *connection, const s
 	ASSERT(response != NULL);
 	pthread_mutex_lock(&streams->lock);
 	stream->behind = true;
-	stream->ended = streams->draining;
+	stream->ended = stream->cut = streams->draining;
 	stream->next = streams->first;
 	stream->link = &streams->first;
 	if (stream->next != NULL)
@@ -321,6 +331,7 @@ streams_drain(struct streams *streams)
 	pthread_mutex_lock(&streams->lock);
 	streams->draining = true;
 	for (struct stream *s = streams->first; s != NULL; s = s->next) {
+		s->cut = s->cut || !s->ended;
 		s->ended = true;
 		resume(s);
 	}

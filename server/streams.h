@@ -4,7 +4,7 @@
  * The library asks a stream for bytes; one that has none suspends its connection. One pump thread fills them all: for
  * streams that may be behind (told so, or once a second) it reads a page of lines, once for all that stand at the same place,
  * and puts it into a bounded buffer; a full one waits until its client has read. A stream ends when its run is final and all
- * lines are in it, and when the server drains. An idle one gets an empty line (NDJSON) or comment (SSE) every 15 s, which
+ * lines are in it, and when the server drains: events then without the event `end`, lines with an answer that is broken off. An idle one gets an empty line (NDJSON) or comment (SSE) every 15 s, which
  * is how a client that went away is found.
  */
 #ifndef SERVER_STREAMS_H

@@ -252,17 +252,25 @@ def test_cancel_and_retry(make_service):
     assert run["id"] == run_id and run["status"] == "succeeded" and run["attempt"] == 2
 
 
+def follow_by_curl(service, run_id):
+    """The loops of docs/cli.md: {name: process}, whose stdout is a line of JSON a log line."""
+    scripts = re.findall(r"^```bash\n# (follow-\w+) RUN\n(.*?)^```$", (ROOT / "docs/cli.md").read_text(), re.M | re.S)
+    assert [name for name, _ in scripts] == ["follow-events", "follow-lines"]
+    env = {**os.environ, "LOADSTAR_URL": service.url, "LOADSTAR_TOKEN": service.token()}
+    return {name: subprocess.Popen(["bash", "-c", text, name, run_id], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True) for name, text in scripts}
+
+
 def test_following_survives_a_restart(make_service):
-    """run --wait and logs -f, through SIGTERM and kill -9, on the same port: no line lost, none doubled."""
+    """run --wait, logs -f and curl -N in a loop, through SIGTERM and kill -9, on the same port: no line lost, none doubled."""
     service = make_service(env={"LOADSTAR_LEASE": "1s", "LOADSTAR_DRAIN": "500ms",
                                 "LOADSTAR_LISTEN": f"127.0.0.1:{free_port()}"}).start()
     slow_source(service, 0.3)
     waiting = background(service, "run", "medrobotics", "full", "--wait")
     run_id = waiting.stdout.readline().split()[1]
-    tail = background(service, "logs", run_id, "-f", "--json")
+    followers = {"wait": waiting, "tail": background(service, "logs", run_id, "-f", "--json"), **follow_by_curl(service, run_id)}
     output = {}
-    readers = [threading.Thread(target=lambda n=n, p=p: output.update({n: p.communicate(timeout=150)}))
-               for n, p in (("wait", waiting), ("tail", tail))]
+    readers = [threading.Thread(target=lambda n=n, p=p: output.update({n: p.communicate(timeout=150)})) for n, p in followers.items()]
     for reader in readers:
         reader.start()
     wait_until("a fact is being extracted", 30, lambda: running_fact(service, run_id))
@@ -270,16 +278,18 @@ def test_following_survives_a_restart(make_service):
     service.stop()
     time.sleep(1)
     service.start()
-    time.sleep(1.5)
+    before = service.logs(run_id)[-1]["id"]
+    wait_until("lines are written meanwhile", 30, lambda: service.logs(run_id)[-1]["id"] > before + 5)
     service.kill9()
     service.start()
     assert service.wait(run_id, 120)["status"] == "succeeded"
     for reader in readers:
         reader.join(60)
-    assert waiting.returncode == 0, output
-    assert tail.returncode == 0, output
-    told = [json.loads(line) for line in output["tail"][0].splitlines()]
-    assert [line["id"] for line in told] == [line["id"] for line in service.logs(run_id)]
+    assert {name: process.returncode for name, process in followers.items()} == dict.fromkeys(followers, 0), output
+    whole = service.logs(run_id)
+    assert 100 < len(whole) < 1000 and [line["id"] for line in whole] == list(range(1, len(whole) + 1))
+    for name in ("tail", "follow-events", "follow-lines"):
+        assert [json.loads(line) for line in output[name][0].splitlines()] == whole, name
 
 
 # -- starts that are refused -----------------------------------------------------------------------------------------------
