@@ -12,7 +12,13 @@
 
 extern char **environ;
 
-enum { VALUE_FILE_LIMIT_BYTES = 64 * 1024 };
+enum {
+	VALUE_FILE_LIMIT_BYTES = 64 * 1024,
+	RETENTION_DEFAULT_DAYS = 400,
+	RETENTION_LOGS_DEFAULT_DAYS = 30,
+	RETENTION_LEAST_DAYS = 1,
+	RETENTION_MOST_DAYS = 36500 /* what a database's calendar can be set back by */
+};
 
 const struct config_setting config_settings[] = {
 #define SETTING(field, variable_, flag_, type_, default_, secret_, doc_) \
@@ -237,6 +243,49 @@ check_notify(struct ctx *ctx, const struct config *config)
 	return true;
 }
 
+/* Each its own, else that of all, else what this programme thinks right. */
+static void
+resolve_retention(struct config *config)
+{
+	struct {
+		int64_t *ms;
+		int64_t days;
+	} each[] = {
+	    {&config->retention_runs_ms, RETENTION_DEFAULT_DAYS},
+	    {&config->retention_logs_ms, RETENTION_LOGS_DEFAULT_DAYS},
+	    {&config->retention_quality_ms, RETENTION_DEFAULT_DAYS},
+	    {&config->retention_audit_ms, RETENTION_DEFAULT_DAYS},
+	};
+
+	for (size_t i = 0; i < LENGTH_OF(each); i++) {
+		if (*each[i].ms == 0)
+			*each[i].ms = config->retention_ms;
+		if (*each[i].ms == 0)
+			*each[i].ms = each[i].days * (CLOCK_DAY_US / 1000);
+	}
+}
+
+/* A time so short that what still goes on, or is being read, would vanish is a slip of the pen. */
+static bool
+check_retention(struct ctx *ctx, struct config *config)
+{
+	const int64_t day_ms = CLOCK_DAY_US / 1000;
+
+	for (size_t i = 0; i < config_settings_count; i++) {
+		const struct config_setting *setting = &config_settings[i];
+		int64_t ms;
+
+		if (!text_starts_with(setting->variable, "LOADSTAR_RETENTION"))
+			continue;
+		ms = *(const int64_t *)(const void *)((const char *)config + setting->offset);
+		if (ms != 0 && (ms < RETENTION_LEAST_DAYS * day_ms || ms > RETENTION_MOST_DAYS * day_ms))
+			return fail(ctx, FAIL_CONFIG_INVALID, "%s is %lldms, but must be from %dd to %dd",
+			    setting->variable, (long long)ms, RETENTION_LEAST_DAYS, RETENTION_MOST_DAYS);
+	}
+	resolve_retention(config);
+	return true;
+}
+
 bool
 config_notify(const struct config *config, const char *name, struct secret *url)
 {
@@ -254,7 +303,8 @@ config_load(struct ctx *ctx, int *argc, char **argv, struct config *config)
 	*config = (struct config){.workers = -1};
 	return load_environment(ctx, config) && load_flags(ctx, argc, argv, config) &&
 	       load_named(ctx, "LOADSTAR_CONNECTION_", &config->connections) &&
-	       load_named(ctx, "LOADSTAR_NOTIFY_", &config->notify) && check_notify(ctx, config);
+	       load_named(ctx, "LOADSTAR_NOTIFY_", &config->notify) && check_notify(ctx, config) &&
+	       check_retention(ctx, config);
 }
 
 char *

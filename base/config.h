@@ -46,6 +46,9 @@ struct config {
 	const char *log_level;
 	int64_t lease_ms;
 	int64_t drain_ms;
+	int64_t retention_ms; /* of all that have none of their own; 0: unset */
+	int64_t retention_runs_ms, retention_logs_ms, retention_quality_ms,
+	    retention_audit_ms; /* never 0 once loaded */
 	const char *failpoints;
 	const char *url;
 	struct secret token;

@@ -190,8 +190,7 @@ sweep(struct engine *engine)
 	struct pg *db;
 
 	if (!pool_take(ctx, engine->options.pool, &db) || !step_expire_leases(ctx, db, &lost) ||
-	    !give_back_lost_claims(ctx, engine, db) || !run_expire_deadlines(ctx, db, &expired) ||
-	    !run_sweep_outbox(ctx, db) || !audit_seal(ctx, db))
+	    !give_back_lost_claims(ctx, engine, db) || !run_expire_deadlines(ctx, db, &expired) || !audit_seal(ctx, db))
 		log_failure(ctx, "cannot sweep");
 	if (lost > 0)
 		log_line(ctx, LOG_WARN, "took over steps of a lost replica", "steps", text_from_i64(ctx, lost), NULL);

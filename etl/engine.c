@@ -168,6 +168,7 @@ engine_start(struct ctx *ctx, const struct engine_options *options, struct engin
 	start_thread(&engine->claimer, claimer_main, engine);
 	start_thread(&engine->scheduler, scheduler_main, engine);
 	start_thread(&engine->notifier, notifier_main, engine);
+	start_thread(&engine->sweeper, sweeper_main, engine);
 	return true;
 }
 
@@ -191,6 +192,7 @@ join_threads(struct engine *engine)
 	(void)pthread_join(engine->listener, NULL);
 	(void)pthread_join(engine->scheduler, NULL);
 	(void)pthread_join(engine->notifier, NULL);
+	(void)pthread_join(engine->sweeper, NULL);
 	for (int i = 0; i < engine->worker_count; i++)
 		(void)pthread_join(engine->workers[i], NULL);
 	(void)pthread_join(engine->keeper, NULL);

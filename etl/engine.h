@@ -4,7 +4,7 @@
  * One claimer (claims in batches, hurried by LISTEN, polls every second; sweeps expired leases and deadlines), N workers (steps.c),
  * one lease keeper (heartbeat each third of the lease on a session of its own; tells workers whose step was taken or
  * cancelled, or whose time is over; stops them all when the lease cannot be extended), one scheduler (decides fires, schedule.h), one
- * notifier (delivers notices, sql/notice_store.h).
+ * notifier (delivers notices, sql/notice_store.h), one sweeper (lets go of what is kept no longer, sql/retention_store.h).
  */
 #ifndef ETL_ENGINE_H
 #define ETL_ENGINE_H

@@ -49,7 +49,7 @@ struct engine {
 	atomic_bool quiescing;     /* claim nothing more */
 	atomic_bool stopping;      /* threads end */
 	struct ctx_cancel threads; /* wakes waits of the listener, the claimer and the keeper at the end */
-	pthread_t claimer, listener, keeper, scheduler, notifier;
+	pthread_t claimer, listener, keeper, scheduler, notifier, sweeper;
 	pthread_t *workers;
 	int worker_count; /* one more than options.workers: a slot that only revocations may fill */
 };
@@ -61,6 +61,7 @@ void *keeper_main(void *engine);
 void *worker_main(void *engine);
 void *scheduler_main(void *engine);
 void *notifier_main(void *engine);
+void *sweeper_main(void *engine);
 
 /* Sleeps that long; false as soon as the engine is stopping. */
 bool engine_pause(struct engine *engine, int64_t ms);

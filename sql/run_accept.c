@@ -1,7 +1,8 @@
 /*
  * DESIGN: one run per key. The key's row goes in first; a rival with the same key waits for this transaction and then finds
- * the row. `return` and `reject` hold the pipeline's accept lock from the look for an equal run to COMMIT. The order is always
- * key, then accept lock, so rivals cannot wait for each other.
+ * the row, which it locks, so that the run it stands for is not swept meanwhile. `return` and `reject` hold the pipeline's
+ * accept lock from the look for an equal run to COMMIT. The order is always key, then accept lock, so rivals cannot wait for
+ * each other.
  */
 #include "base/fail.h"
 #include "base/text.h"
@@ -19,22 +20,40 @@ struct acceptance {
 	bool existed;
 };
 
+/* Inserts the key for run_id, or finds whose it is: then rows has that. */
+static bool
+claim_key(struct acceptance *a, bool *taken, struct pg_rows *rows)
+{
+	const char *subject = a->want->requested_by, *key = a->how->idempotency_key;
+
+	/* Between the two the sweep of old runs may take the key away: then it is free. */
+	for (;;) {
+		if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_INSERT,
+			PG_PARAMS(subject, key, a->how->fingerprint, a->run_id), rows))
+			return false;
+		*taken = rows->count > 0;
+		if (*taken)
+			return true;
+		if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_FIND, PG_PARAMS(subject, key), rows))
+			return false;
+		if (rows->count > 0)
+			return true;
+	}
+}
+
 /* Takes the key for run_id, or learns whose it is. */
 static bool
 take_key(struct acceptance *a)
 {
 	struct pg_rows rows;
+	bool taken;
 
 	if (a->how->idempotency_key == NULL)
 		return true;
-	if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_INSERT,
-		PG_PARAMS(a->want->requested_by, a->how->idempotency_key, a->how->fingerprint, a->run_id), &rows))
+	if (!claim_key(a, &taken, &rows))
 		return false;
-	if (rows.count > 0)
+	if (taken)
 		return true;
-	if (!sql_run(a->ctx, a->db, SQL_IDEMPOTENCY_FIND, PG_PARAMS(a->want->requested_by, a->how->idempotency_key),
-		&rows))
-		return false;
 	if (!text_equal(pg_value(&rows, 0, 0), a->how->fingerprint))
 		return fail(a->ctx, FAIL_IDEMPOTENCY_MISMATCH, "this Idempotency-Key came with another request before");
 	a->run_id = pg_value(&rows, 0, 1);

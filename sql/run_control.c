@@ -213,9 +213,3 @@ run_expire_deadlines(struct ctx *ctx, struct pg *db, int64_t *expired)
 	}
 	return true;
 }
-
-bool
-run_sweep_outbox(struct ctx *ctx, struct pg *db)
-{
-	return sql_run(ctx, db, SQL_OUTBOX_SWEEP, PG_NO_PARAMS, NULL);
-}

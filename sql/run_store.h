@@ -102,9 +102,6 @@ bool run_pause(struct ctx *ctx, struct pg *db, const char *id, bool pause, struc
  * many. */
 bool run_expire_deadlines(struct ctx *ctx, struct pg *db, int64_t *expired) MUST_CHECK;
 
-/* Removes outbox rows that are older than a day. */
-bool run_sweep_outbox(struct ctx *ctx, struct pg *db) MUST_CHECK;
-
 /* For the metrics: per pipeline the age of its oldest unfinished run and when one last succeeded; NULL: none. */
 bool run_gauges(struct ctx *ctx, struct pg *db, struct pg_rows *rows) MUST_CHECK;
 

@@ -205,6 +205,27 @@ def test_keys_survive_a_restart(served, make_replica):
     served.wait(first.json()["id"])
 
 
+def test_runs_and_their_keys_expire(served, make_replica):
+    """LOADSTAR_RETENTION: a run that ended so long ago is gone, on every replica; its key makes a new one, with another body, too."""
+    key = {"Idempotency-Key": "expires"}
+    first = served.post("/v1/runs", {"pipeline": "medrobotics", "type": "dimensions"}, headers=key).json()["id"]
+    served.wait(first)
+    served.load("dimensions")  # the newest load of a table is never swept
+    served.sql("loadstar", f"UPDATE control.run SET created_at = now() - interval '3 days', finished_at = now() - interval '3 days'"
+                           f" WHERE id = '{first}' RETURNING 1")
+    assert served.run(first)["id"] == first
+    replica = make_replica(LOADSTAR_WORKERS="1", LOADSTAR_LEASE="1s", LOADSTAR_RETENTION="2d").start()
+    wait_until("the run is gone", 30, lambda: served.get(f"/v1/runs/{first}").status_code == 404)
+    problem(served.get(f"/v1/runs/{first}/logs"), 404, "not_found")
+    again = served.post("/v1/runs", {"pipeline": "medrobotics", "type": "dimensions", "note": "another"}, headers=key)
+    assert again.status_code == 202 and again.json()["id"] != first
+    served.wait(again.json()["id"])
+    assert served.run(served.first_run["id"])["status"] == "succeeded", "what is younger is there"
+    swept = lambda: api.metrics(replica).get("loadstar_last_sweep_timestamp_seconds")
+    wait_until("a sweep has ended", 30, swept)
+    assert api.metrics(replica)["loadstar_swept_rows_total"][(("kind", "runs"),)] == 1
+
+
 def test_on_duplicate(served):
     with api.running(served) as run_id:
         same = {"pipeline": "medrobotics", "type": "range", **MONTH}

@@ -94,6 +94,9 @@ test_wrong(void **state)
 	    {"--lease=0s", "LOADSTAR_LEASE"},
 	    {"--lease=15", "LOADSTAR_LEASE"},
 	    {"--embedded=yes", "LOADSTAR_EMBEDDED"},
+	    {"--retention=23h", "LOADSTAR_RETENTION"},
+	    {"--retention-audit=0s", "LOADSTAR_RETENTION_AUDIT"},
+	    {"--retention-logs=36501d", "LOADSTAR_RETENTION_LOGS"},
 	    {"--listen", "--listen"},
 	};
 	struct config config;
@@ -104,6 +107,22 @@ test_wrong(void **state)
 		assert_non_null(strstr(ctx_failure(*state)->message, cases[i].says));
 		fail_clear(*state);
 	}
+}
+
+static void
+test_retention(void **state)
+{
+	const int64_t day_ms = INT64_C(86400) * 1000;
+	struct config config;
+
+	assert_true(load(*state, &config, NULL, NULL));
+	assert_true(config.retention_logs_ms == 30 * day_ms && config.retention_runs_ms == 400 * day_ms);
+	assert_true(config.retention_quality_ms == 400 * day_ms && config.retention_audit_ms == 400 * day_ms);
+	assert_true(load(*state, &config, "--retention=90d", "--retention-audit=3650d"));
+	assert_true(config.retention_logs_ms == 90 * day_ms && config.retention_runs_ms == 90 * day_ms);
+	assert_true(config.retention_quality_ms == 90 * day_ms && config.retention_audit_ms == 3650 * day_ms);
+	assert_true(load(*state, &config, "--retention-logs=1d", NULL));
+	assert_true(config.retention_logs_ms == day_ms && config.retention_runs_ms == 400 * day_ms);
 }
 
 static void
@@ -203,6 +222,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_wrong, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_connections, setup, teardown),
 	    cmocka_unit_test(test_sizes),

@@ -105,20 +105,23 @@ expect_refused(const char *sql)
 }
 
 static void
+write_one(void)
+{
+	assert_true(audit_write(f.ctx, f.db, &(struct audit_entry){.action = "run.pause", .subject = "audit-seal"}));
+}
+
+static void
 test_it_is_only_added_to(void **state)
 {
 	(void)state;
+	write_one();
+	assert_true(audit_seal(f.ctx, f.db));
 	expect_refused("UPDATE control.audit SET subject = 'x'");
 	expect_refused("DELETE FROM control.audit");
 	expect_refused("TRUNCATE control.audit");
 	expect_refused("UPDATE control.audit_seal SET hash = ''");
 	expect_refused("DELETE FROM control.audit_seal");
-}
-
-static void
-write_one(void)
-{
-	assert_true(audit_write(f.ctx, f.db, &(struct audit_entry){.action = "run.pause", .subject = "audit-seal"}));
+	expect_refused("INSERT INTO control.audit_anchor SELECT max(last_id), max(hash) FROM control.audit_seal");
 }
 
 #define BROKEN "SELECT count(*) FROM control.audit_verify WHERE NOT intact"

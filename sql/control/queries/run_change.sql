@@ -10,7 +10,7 @@ WITH changed AS (
     started_at = CASE WHEN $2 = 'running' THEN coalesce(r.started_at, clock_timestamp()) ELSE r.started_at END,
     finished_at = CASE WHEN $2 IN ('succeeded', 'partial', 'failed', 'cancelled')
       THEN coalesce(r.finished_at, clock_timestamp()) END,
-    changed_at = clock_timestamp(), version = r.version + 1
+    changed_at = clock_timestamp(), version = r.version + 1, logs_kept = true
   WHERE r.id = $1::uuid
   RETURNING r.id, r.pipeline, r.type, r.mode, r.status, r.attempt, r.range_from, r.range_to, r.slice, r.tables, r.params,
   r.labels, r.allow, r.note, r.requested_by, r.trigger_kind, r.trigger_ref, r.spec_version, r.priority, r.descending,
