@@ -14,6 +14,7 @@ slice_load(struct ctx *ctx, const struct slice_job *job, struct slice_outcome *o
 
 	loading_init(own, &loading, job, outcome);
 	outcome->checks = json_new_array(ctx);
+	outcome->guards = json_new_array(ctx);
 	return open_warehouse(own, job, &loading.warehouse) && register_slice(own, &loading) &&
 	       failpoint(own, "after_open") && find_committed(own, &loading, &found) &&
 	       (found || (stage_slice(own, &loading) && failpoint(own, "after_stage") && publish_slice(own, &loading)));
@@ -28,6 +29,7 @@ slice_run_script(struct ctx *ctx, const struct slice_job *job, struct slice_outc
 
 	loading_init(own, &loading, job, outcome);
 	outcome->checks = json_new_array(ctx);
+	outcome->guards = json_new_array(ctx);
 	return open_warehouse(own, job, &loading.warehouse) && register_slice(own, &loading) &&
 	       find_committed(own, &loading, &found) &&
 	       (found || (stage_rejects(own, &loading) && publish_slice(own, &loading)));
@@ -89,6 +91,7 @@ slice_revoke(struct ctx *ctx, const struct slice_job *job, struct slice_outcome 
 	*committed = false;
 	loading_init(own, &loading, job, outcome);
 	outcome->checks = json_new_array(ctx);
+	outcome->guards = json_new_array(ctx);
 	if (!open_warehouse(own, job, &loading.warehouse) || !bookkeeping_exists(own, loading.warehouse, &exists))
 		return false;
 	if (!exists)

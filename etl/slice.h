@@ -53,6 +53,8 @@ struct slice_outcome {
 	bool found; /* the ledger had the step already (an earlier attempt committed it) */
 	json_t *
 	    checks; /* quality results (sql/quality_store.h), of a slice that failed, too; lives as long as the caller's ctx */
+	json_t *
+	    guards; /* what guards said of a slice and let pass: {guard, count, held, limit_percent, passed}; as checks */
 };
 
 /* Failures: FAIL_FENCED when a newer registration exists (drop the work silently), FAIL_COMMIT_UNKNOWN is resolved inside

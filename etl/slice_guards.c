@@ -43,7 +43,7 @@ note(struct ctx *ctx, struct loading *loading, const struct guard *guard, int64_
 	json_put_int(said, "held", held);
 	json_put_int(said, "limit_percent", guard->limit);
 	json_put_string(ctx, said, "passed", why);
-	json_add(loading->guards, said);
+	json_add(loading->outcome->guards, said);
 }
 
 /* Adds to stopped what the guard says; to names how it is allowed. */
@@ -147,7 +147,7 @@ log_guards(struct ctx *ctx, struct loading *loading)
 	json_t *said;
 	size_t i;
 
-	json_array_foreach(loading->guards, i, said) {
+	json_array_foreach(loading->outcome->guards, i, said) {
 		json_t *fields = json_new_object(ctx);
 
 		json_put_string(ctx, fields, "table", loading->table);

@@ -21,7 +21,6 @@ struct loading {
 	json_t *changes;            /* of tables, made by a ddl step; logged when they are committed */
 	bool views_dropped;         /* by a ddl step, which makes them again */
 	const char *source_content; /* of a table with `reconcile`, else NULL */
-	json_t *guards;             /* what guards said and let pass */
 	json_t *trace;              /* what was done; logged when no lock is held */
 	int64_t since_us;           /* monotonic: start of the phase being traced */
 };

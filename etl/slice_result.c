@@ -83,8 +83,8 @@ result_to_json(struct ctx *ctx, const struct loading *loading, const char *input
 		json_put(result, sections[i], slice_counts_to_json(ctx, &loading->outcome->counts, sections[i]));
 	json_put_string(ctx, result, "snapshot_at", loading->snapshot_at);
 	json_put_int(result, "bytes_read", loading->outcome->bytes_read);
-	if (json_array_size(loading->guards) > 0)
-		json_put(result, "guards", loading->guards);
+	if (json_array_size(loading->outcome->guards) > 0)
+		json_put(result, "guards", loading->outcome->guards);
 	if (loading->source_content != NULL)
 		json_put_string(ctx, result, "source_content", loading->source_content);
 	json_put(result, "inputs", json_trusted(ctx, inputs));
@@ -98,7 +98,7 @@ result_to_json(struct ctx *ctx, const struct loading *loading, const char *input
 void
 result_from_json(const json_t *result, struct slice_outcome *outcome)
 {
-	json_t *check;
+	json_t *item;
 	size_t i;
 
 	for (i = 0; i < LENGTH_OF(fields); i++)
@@ -106,8 +106,11 @@ result_from_json(const json_t *result, struct slice_outcome *outcome)
 		    json_int_or(json_object_get(result, fields[i].section), fields[i].name, 0);
 	outcome->bytes_read = json_int_or(result, "bytes_read", 0);
 	(void)json_array_clear(outcome->checks); /* what this attempt asked meanwhile does not count */
-	json_array_foreach(json_object_get(result, "checks"), i, check)
-		json_add(outcome->checks, check);
+	json_array_foreach(json_object_get(result, "checks"), i, item)
+		json_add(outcome->checks, item);
+	(void)json_array_clear(outcome->guards);
+	json_array_foreach(json_object_get(result, "guards"), i, item)
+		json_add(outcome->guards, item);
 }
 
 bool

@@ -107,7 +107,6 @@ loading_init(struct ctx *ctx, struct loading *loading, const struct slice_job *j
 	    .to = clock_format(ctx, job->claim->to_us),
 	    .load_id = text_from_i64(ctx, job->load_id),
 	    .changes = json_new_array(ctx),
-	    .guards = json_new_array(ctx),
 	    .trace = json_new_array(ctx),
 	    .since_us = clock_monotonic_us(),
 	};
@@ -191,7 +190,8 @@ find_committed(struct ctx *ctx, struct loading *loading, bool *found)
 		return true;
 	*loading->outcome = (struct slice_outcome){.found = true,
 	    .committed_us = pg_time_us(&rows, 0, 1),
-	    .checks = loading->outcome->checks};
+	    .checks = loading->outcome->checks,
+	    .guards = loading->outcome->guards};
 	result_from_json(json_trusted(tmp, pg_value(&rows, 0, 0)), loading->outcome);
 	return true;
 }

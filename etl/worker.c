@@ -61,6 +61,7 @@ report_success(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 		result.committed_us = done->outcome.committed_us;
 	}
 	result.checks = done->outcome.checks;
+	result.guards = done->outcome.guards;
 	return step_succeed(ctx, db, claim, boot_id, &result, mine);
 }
 

@@ -1,6 +1,7 @@
 /* step_finish: how an attempt ends. Every write repeats id, boot_id and load_number; no row: the step is not ours. */
 #include "base/clock.h"
 #include "base/text.h"
+#include "sql/audit_store.h"
 #include "sql/change.h"
 #include "sql/quality_store.h"
 #include "sql/run_row.h"
@@ -65,6 +66,32 @@ error_fields(struct ctx *ctx, const struct step_claim *claim, const json_t *erro
 	return fields;
 }
 
+/* What the run allows somebody asked for: whom it was that a guard let pass, and what. */
+static bool
+audit_guards(struct change *change, const struct step_claim *claim, const json_t *guards)
+{
+	json_t *guard, *detail;
+	size_t i;
+
+	json_array_foreach(guards, i, guard) {
+		if (!text_equal(json_string_or(guard, "passed", NULL), "allowed"))
+			continue;
+		detail = json_new_object(change->ctx);
+		json_put_string(change->ctx, detail, "step_id", claim->id);
+		json_put_string(change->ctx, detail, "table", claim->table);
+		json_put_string(change->ctx, detail, "slice", claim->slice);
+		(void)json_object_update(detail, guard);
+		if (!audit_write(change->ctx, change->db,
+			&(struct audit_entry){.action = "guard.pass",
+			    .pipeline = claim->pipeline,
+			    .target = claim->run_id,
+			    .subject = change->run.requested_by,
+			    .detail = detail}))
+			return false;
+	}
+	return true;
+}
+
 bool
 step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
     const struct step_result *result, bool *mine)
@@ -90,7 +117,8 @@ step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim, con
 	change.step_id = claim->id;
 	change.run.steps_done++;
 	add_rows(&change.run, result);
-	return change_end(&change, quality_write(&change, claim, result->checks) && change_settle(&change, false));
+	return change_end(&change, audit_guards(&change, claim, result->guards) &&
+				       quality_write(&change, claim, result->checks) && change_settle(&change, false));
 }
 
 /* Ends the holder's step badly, as ending says. */

@@ -88,6 +88,8 @@ struct step_result {
 	int64_t bytes_read;
 	int64_t committed_us; /* warehouse time of the ledger row; 0: none */
 	const json_t *checks; /* results as quality_write takes them; NULL or null for none */
+	const json_t
+	    *guards; /* what guards let pass (etl/slice.h); those that the run allowed are audited; NULL for none */
 };
 bool step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
     const struct step_result *result, bool *mine) MUST_CHECK;

@@ -34,3 +34,9 @@ def test_a_shrunk_month_is_stopped_and_can_be_allowed(make_service):
     lines = service.get(f"/v1/runs/{run['id']}/logs", params={"level": "warn"}).json()["items"]
     said = [line["fields"] for line in lines if line["message"] == "a guard let it pass"]
     assert [(fields["guard"], fields["passed"], fields["held"]) for fields in said] == [("shrink", "allowed", held)]
+    [entry] = service.get("/v1/audit", params={"action": "guard.pass"}).json()["items"]
+    assert (entry["subject"], entry["pipeline"], entry["target"]) == (run["requested_by"], "medrobotics", run["id"])
+    left = service.sql("warehouse", HELD)[0][0]
+    assert entry["detail"] == {"step_id": service.steps(run["id"], table="fact_procedures")[0]["id"], "table": "fact_procedures",
+                               "slice": "2025-03-01T00:00:00Z/2025-04-01T00:00:00Z", "guard": "shrink", "count": held - left,
+                               "held": held, "limit_percent": 50, "passed": "allowed"}

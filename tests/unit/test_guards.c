@@ -128,6 +128,31 @@ a_slice_that_shrinks(void **state)
 	must_pass(loads, "fact_sale", 0, "[]", ""); /* of fewer than 20 nothing is asked */
 }
 
+/* A worker that dies behind its COMMIT has told nobody: the next attempt finds the slice, and what was allowed, in the ledger. */
+static void
+what_was_passed_is_told_by_the_next_attempt(void **state)
+{
+	struct loads *loads = *state;
+	struct slice_outcome outcome;
+	struct step_claim claim;
+	struct slice_job job;
+
+	put_sales(loads, 40, "1");
+	must_pass(loads, "fact_sale", 0, "[]", "");
+	put_sales(loads, 9, "1");
+	job = loads_job(loads, "fact_sale", 0);
+	claim = *job.claim;
+	claim.allow = json_trusted(loads->ctx, "[\"shrink\"]");
+	job.claim = &claim;
+	assert_int_equal(loads_try(loads, &job, &outcome), FAIL_NONE);
+	assert_int_equal(json_array_size(outcome.guards), 1);
+	job = loads_again(loads, &job);
+	assert_int_equal(loads_try(loads, &job, &outcome), FAIL_NONE);
+	assert_true(outcome.found);
+	assert_int_equal(json_array_size(outcome.guards), 1);
+	assert_string_equal(json_string_or(json_array_get(outcome.guards, 0), "passed", ""), "allowed");
+}
+
 static void
 a_slice_that_is_empty(void **state)
 {
@@ -302,6 +327,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_slice_that_shrinks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_was_passed_is_told_by_the_next_attempt, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_slice_that_is_empty, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_slice_that_is_another_one, setup, teardown),
 	    cmocka_unit_test_setup_teardown(members_that_end_or_change, setup, teardown),

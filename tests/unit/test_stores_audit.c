@@ -51,6 +51,41 @@ test_changes_of_a_run_are_written_with_them(void **state)
 	    "1");
 }
 
+/* Who let a guard pass is told with the step that did: only what was allowed, once, and nothing of an attempt that has no say. */
+static void
+test_guards_that_were_passed(void **state)
+{
+	struct step_plan step = stores_step(f.ctx, "fact", 1, 0);
+	struct run run = stores_plan(f.ctx, f.db, &step, 1);
+	struct step_claim claim = stores_claim(f.ctx, f.db), old = claim;
+	struct step_result result = {
+	    .guards = json_trusted(f.ctx,
+		"[{\"guard\":\"shrink\",\"count\":30,\"held\":40,\"limit_percent\":50,\"passed\":\"allowed\"},"
+		"{\"guard\":\"change\",\"count\":9,\"held\":9,\"limit_percent\":50,\"passed\":\"warning\"}]")};
+	struct audit_filter filter = {.action = "guard.pass", .limit = 100};
+	json_t *items = json_new_array(f.ctx);
+	int64_t next;
+	bool mine;
+
+	(void)state;
+	old.load_number--;
+	assert_true(step_succeed(f.ctx, f.db, &old, STORES_BOOT, &result, &mine));
+	assert_false(mine);
+	assert_true(step_succeed(f.ctx, f.db, &claim, STORES_BOOT, &result, &mine));
+	assert_true(mine);
+	assert_true(step_succeed(f.ctx, f.db, &claim, STORES_BOOT, &result, &mine));
+	assert_true(audit_list(f.ctx, f.db, &filter, items, &next));
+	assert_int_equal(json_array_size(items), 1);
+	items = json_array_get(items, 0);
+	assert_string_equal(json_string_or(items, "subject", ""), "tester");
+	assert_string_equal(json_string_or(items, "target", ""), run.id);
+	assert_string_equal(json_text(f.ctx, json_object_get(items, "detail")),
+	    ctx_printf(f.ctx,
+		"{\"step_id\":\"%s\",\"table\":\"fact\",\"slice\":\"2024-01-01T00:00:00Z/2024-01-02T00:00:00Z\","
+		"\"guard\":\"shrink\",\"count\":30,\"held\":40,\"limit_percent\":50,\"passed\":\"allowed\"}",
+		step.id));
+}
+
 static void
 test_an_entry_goes_with_its_transaction(void **state)
 {
@@ -165,6 +200,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    STORES_TEST(test_changes_of_a_run_are_written_with_them),
+	    STORES_TEST(test_guards_that_were_passed),
 	    STORES_TEST(test_an_entry_goes_with_its_transaction),
 	    STORES_TEST(test_pages_and_filters),
 	    STORES_TEST(test_it_is_only_added_to),
