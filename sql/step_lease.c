@@ -49,12 +49,14 @@ doom(struct change *change, const struct pg_rows *lost, int row)
 {
 	struct failure failure = {.code = FAIL_WORKER_LOST};
 	struct ctx *ctx = change->ctx;
-	json_t *error, *reason = json_new_object(ctx);
+	json_t *error, *reason = json_new_object(ctx), *slice = step_json_slice(ctx, lost, row, 6);
+	const char *files = pg_value(lost, row, 10);
 
+	if (files != NULL)
+		slice = step_json_files(ctx, json_trusted(ctx, files));
 	(void)snprintf(failure.message, sizeof(failure.message), "its worker was lost %s times",
 	    pg_value(lost, row, 2));
-	error = error_to_json(ctx, &failure, pg_value(lost, row, 0), pg_value(lost, row, 5),
-	    step_json_slice(ctx, lost, row, 6));
+	error = error_to_json(ctx, &failure, pg_value(lost, row, 0), pg_value(lost, row, 5), slice);
 	json_put_string(ctx, reason, "code", "worker_lost");
 	json_put_string(ctx, reason, "detail", failure.message);
 	return sql_run(ctx, change->db, SQL_STEP_DOOM,

@@ -1,4 +1,5 @@
 /* The stores against a real PostgreSQL: how steps are cancelled, lost, handed back, held apart and timed out. */
+#include "base/clock.h"
 #include "tests/support/stores_fixture.h"
 
 static void
@@ -134,6 +135,33 @@ test_third_loss_fails_the_step_and_a_lost_revocation_goes_on(void **state)
 }
 
 static void
+test_a_lost_step_of_files_names_them(void **state)
+{
+	struct step_plan step = stores_step(f.ctx, "a", 1, 0);
+	struct step_claim claim;
+	struct run run;
+	bool mine;
+
+	(void)state;
+	step.scope = "files";
+	step.slice = "files:x";
+	step.from_us = step.to_us = CLOCK_MINUS_INFINITY;
+	step.files = json_trusted(f.ctx,
+	    "{\"batch\": \"20240115\", \"files\": [{\"path\": \"a.json\", \"etag\": \"e\", \"size\": 7}]}");
+	run = stores_plan(f.ctx, f.db, &step, 1);
+	for (int i = 0; i < 3; i++) {
+		(void)stores_claim(f.ctx, f.db);
+		lose_replica();
+	}
+	expect("SELECT error -> 'slice' ->> 'batch' FROM control.step WHERE table_name = 'a'", "20240115");
+	expect("SELECT error -> 'slice' -> 'files' -> 0 ->> 'path' FROM control.step WHERE table_name = 'a'", "a.json");
+	claim = stores_claim(f.ctx, f.db);
+	assert_true(step_end(f.ctx, f.db, &claim, STORES_BOOT, &mine));
+	run = stores_find(f.ctx, f.db, run.id);
+	assert_string_equal(json_string_or(json_object_get(run.error, "slice"), "batch", ""), "20240115");
+}
+
+static void
 test_retry_later_and_hand_back(void **state)
 {
 	struct step_plan step = stores_step(f.ctx, "a", 1, 0);
@@ -250,6 +278,7 @@ main(void)
 	    STORES_TEST(test_revocation_that_finds_a_commit_succeeds),
 	    STORES_TEST(test_cancel_while_planning),
 	    STORES_TEST(test_third_loss_fails_the_step_and_a_lost_revocation_goes_on),
+	    STORES_TEST(test_a_lost_step_of_files_names_them),
 	    STORES_TEST(test_retry_later_and_hand_back),
 	    STORES_TEST(test_paused_runs_give_out_nothing),
 	    STORES_TEST(test_claims_leave_overlaps_and_keep_max_parallel),

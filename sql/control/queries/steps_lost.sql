@@ -6,7 +6,7 @@ WITH lost AS (
     tries = s.tries - (CASE WHEN s.revoking THEN 0 ELSE 1 END), revoking = false
   WHERE s.run_id = $1::uuid AND s.status = 'running'
     AND NOT EXISTS (SELECT FROM control.replica p WHERE p.boot_id = s.boot_id)
-  RETURNING s.id, s.attempt_count, s.losses, s.end_as, s.boot_id, s.table_name, s.scope, s.slice, s.slice_from, s.slice_to),
+  RETURNING s.id, s.attempt_count, s.losses, s.end_as, s.boot_id, s.table_name, s.scope, s.slice, s.slice_from, s.slice_to, s.files),
 attempted AS (
   UPDATE control.attempt a SET status = 'lost', finished_at = clock_timestamp()
   FROM lost
