@@ -11,7 +11,7 @@ slice_create_bookkeeping(struct ctx *ctx, struct pg *pg)
 	    "bookkeeping_quarantine", "bookkeeping_quarantine_states", "bookkeeping_quarantine_open",
 	    "bookkeeping_quarantine_aborted", "bookkeeping_quarantine_run", "bookkeeping_quarantine_pipeline",
 	    "bookkeeping_evidence", "bookkeeping_fence_files", "bookkeeping_file", "bookkeeping_file_ledger",
-	    "bookkeeping_file_ledger_pipeline", "bookkeeping_ddl_log"};
+	    "bookkeeping_file_ledger_pipeline", "bookkeeping_ddl_log", "bookkeeping_view"};
 
 	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++)
 		if (!warehouse_query(ctx, pg, statements[i], PG_NO_PARAMS, NULL))
@@ -92,7 +92,8 @@ create_tables(struct ctx *ctx, struct loading *loading, const struct spec_table 
 		if ((spec->view_count > 0 || is_wanted(ctx, spec, &spec->tables[i], tables, count)) &&
 		    !change_table(ctx, loading, &spec->tables[i]))
 			return false;
-	return !loading->views_dropped || slice_create_views(ctx, loading->job, loading->warehouse);
+	return loading->views_dropped == NULL ||
+	       slice_create_views(ctx, loading->job, loading->warehouse, loading->views_dropped);
 }
 
 static void

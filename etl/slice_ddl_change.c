@@ -38,7 +38,7 @@ run_change(struct ctx *ctx, struct loading *loading, const struct spec_table *ta
 {
 	struct pg *pg = loading->warehouse;
 
-	if (!text_equal(change->change, "widened") || loading->views_dropped)
+	if (!text_equal(change->change, "widened") || loading->views_dropped != NULL)
 		return pg_query(ctx, pg, change->sql, PG_NO_PARAMS, NULL) || blame(ctx, table, change);
 	if (!pg_run(ctx, pg, "SAVEPOINT before_change"))
 		return false;
@@ -47,9 +47,9 @@ run_change(struct ctx *ctx, struct loading *loading, const struct spec_table *ta
 	if (!text_equal(ctx_failure(ctx)->sqlstate, used_by_view))
 		return blame(ctx, table, change);
 	fail_clear(ctx);
-	if (!pg_run(ctx, pg, "ROLLBACK TO SAVEPOINT before_change") || !slice_drop_views(ctx, loading->job, pg))
+	if (!pg_run(ctx, pg, "ROLLBACK TO SAVEPOINT before_change") ||
+	    !slice_drop_views(ctx, loading->job, pg, &loading->views_dropped))
 		return false;
-	loading->views_dropped = true;
 	return pg_query(ctx, pg, change->sql, PG_NO_PARAMS, NULL) || blame(ctx, table, change);
 }
 

@@ -19,7 +19,7 @@ struct loading {
 	const char *file_ids;       /* of a slice of files, as an array; NULL: no such slice */
 	const char *asked_at;       /* the time :now of checks; NULL: none were asked */
 	json_t *changes;            /* of tables, made by a ddl step; logged when they are committed */
-	bool views_dropped;         /* by a ddl step, which makes them again */
+	json_t *views_dropped;      /* by a ddl step, which makes them again: their grants; NULL: none was */
 	const char *source_content; /* of a table with `reconcile`, else NULL */
 	json_t *trace;              /* what was done; logged when no lock is held */
 	int64_t since_us;           /* monotonic: start of the phase being traced */
@@ -120,9 +120,13 @@ void log_event(struct ctx *ctx, const struct slice_job *job, enum log_level leve
 /* slice_ddl_change.c: the table is made, or becomes as it is declared. */
 bool change_table(struct ctx *ctx, struct loading *loading, const struct spec_table *table) MUST_CHECK;
 
-/* slice_views.c: the declared views go, and come, in a transaction of a ddl step. */
-bool slice_drop_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;
-bool slice_create_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg) MUST_CHECK;
+/* slice_views.c: the declared views go, and come, in a transaction of a ddl step. grants: who may read them, by name. */
+bool slice_drop_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg, json_t **grants) MUST_CHECK;
+bool slice_create_views(struct ctx *ctx, const struct slice_job *job, struct pg *pg, json_t *grants) MUST_CHECK;
+
+/* slice_view_grants.c: view is a quoted name with its schema. grants NULL: there is no such view, and nothing to be given. */
+bool read_view_grants(struct ctx *ctx, struct pg *pg, const char *view, json_t **grants) MUST_CHECK;
+bool give_view_grants(struct ctx *ctx, struct pg *pg, const char *view, const json_t *grants) MUST_CHECK;
 
 /* slice_ddl.c: the schema loadstar, under the lock of ddl steps. */
 bool slice_create_bookkeeping(struct ctx *ctx, struct pg *pg) MUST_CHECK;

@@ -154,6 +154,103 @@ test_widening(void **state)
 	loads_free(loads);
 }
 
+/* As psql's \dp shows them, and only others than the owner. */
+static const char grants_of[] =
+    "SELECT g.attname, CASE WHEN g.grantee = 0 THEN 'public' ELSE g.grantee::regrole::text END, g.privilege_type, g.is_grantable"
+    "  FROM (SELECT '-' AS attname, relowner, x.* FROM pg_class, aclexplode(relacl) x WHERE oid = 'totals'::regclass UNION ALL"
+    "        SELECT attname, relowner, x.* FROM pg_attribute JOIN pg_class c ON c.oid = attrelid, aclexplode(attacl) x"
+    "         WHERE attrelid = 'totals'::regclass) g"
+    " WHERE g.grantee <> g.relowner ORDER BY 1, 2, 3";
+
+static const char role_of_tests[] =
+    "DO $do$ BEGIN"
+    "  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'a reader') THEN CREATE ROLE \"a reader\"; CREATE ROLE late; END IF;"
+    "END $do$";
+
+/* A view that has to be dropped for a column's type, or for its own, is made again for those who could read it, and for nobody else. */
+static void
+test_grants_stay(void **state)
+{
+	static const char granted[] = "- \"a reader\" SELECT t\n- public SELECT f\ns \"a reader\" UPDATE f";
+	struct loads_pipeline *pipeline = pipeline_new();
+	struct loads *loads;
+	struct slice_job job;
+
+	(void)state;
+	declare(NULL, pipeline, YAML(", name: text", ", amount: integer", "views: [views.sql]\n"));
+	loads = loads_new_of(pipeline);
+	loads_do(loads, role_of_tests);
+	job = loads_job(loads, "fact_sale", -1);
+	assert_true(slice_apply_views(loads->ctx, &job));
+	loads_do(loads,
+	    "GRANT SELECT ON totals TO \"a reader\" WITH GRANT OPTION; GRANT SELECT ON totals TO public;"
+	    "GRANT UPDATE (s), UPDATE (m) ON totals TO \"a reader\"; REVOKE UPDATE (m) ON totals FROM \"a reader\";"
+	    "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO late");
+	assert_string_equal(loads_ask(loads, grants_of), granted);
+	declare(loads, pipeline, YAML(", name: text", ", amount: numeric", "views: [views.sql]\n"));
+	assert_string_equal(loads_ask(loads, grants_of), granted);
+	pipeline->files[3].text = "CREATE OR REPLACE VIEW totals AS SELECT sum(amount) AS s FROM fact_sale";
+	declare(loads, pipeline, pipeline->files[0].text);
+	job = loads_job(loads, "fact_sale", -1);
+	assert_true(slice_apply_views(loads->ctx, &job));
+	assert_string_equal(loads_ask(loads, grants_of), granted);
+	pipeline->files[3].text = "CREATE OR REPLACE VIEW totals AS SELECT count(*) AS n FROM fact_sale";
+	declare(loads, pipeline, pipeline->files[0].text);
+	job = loads_job(loads, "fact_sale", -1);
+	assert_true(slice_apply_views(loads->ctx, &job));
+	assert_string_equal(loads_ask(loads, grants_of), "- \"a reader\" SELECT t\n- public SELECT f"); /* s is gone */
+	loads_do(loads, "ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM late");
+	loads_free(loads);
+}
+
+static const char watch_ddl[] =
+    "DROP SCHEMA IF EXISTS watch CASCADE; CREATE SCHEMA watch; CREATE TABLE watch.ddl (tag text, identity text);"
+    "CREATE FUNCTION watch.note() RETURNS event_trigger LANGUAGE plpgsql AS $f$ BEGIN"
+    "  INSERT INTO watch.ddl SELECT command_tag, object_identity FROM pg_event_trigger_ddl_commands()"
+    "   WHERE schema_name IS DISTINCT FROM 'pg_temp'; END $f$;"
+    "CREATE EVENT TRIGGER watch_ddl ON ddl_command_end EXECUTE FUNCTION watch.note()";
+
+static const char *
+ddl_of(struct loads *loads)
+{
+	const char *seen = loads_ask(loads, "SELECT DISTINCT tag, identity FROM watch.ddl");
+
+	loads_do(loads, "TRUNCATE watch.ddl");
+	return seen;
+}
+
+/* What is as declared is left alone, and so is who reads it; what somebody changed, or what lies below changed, is made again. */
+static void
+test_nothing_to_do_is_no_ddl(void **state)
+{
+	struct loads_pipeline *pipeline = pipeline_new();
+	struct loads *loads;
+	struct slice_job job;
+
+	(void)state;
+	declare(NULL, pipeline, YAML(", name: text", ", amount: integer", "views: [views.sql]\n"));
+	pipeline->files[3].text = "CREATE OR REPLACE VIEW totals AS SELECT * FROM fact_sale";
+	loads = loads_new_of(pipeline);
+	job = loads_job(loads, "fact_sale", -1);
+	assert_true(slice_apply_views(loads->ctx, &job));
+	loads_do(loads, watch_ddl);
+	declare(loads, pipeline, pipeline->files[0].text); /* a ddl step */
+	assert_true(slice_apply_views(loads->ctx, &job));
+	assert_string_equal(ddl_of(loads), "");
+	loads_do(loads, "DROP VIEW totals; CREATE VIEW totals AS SELECT 1 AS sale_id; TRUNCATE watch.ddl");
+	assert_true(slice_apply_views(loads->ctx, &job));
+	assert_string_equal(ddl_of(loads), "CREATE VIEW public.totals");
+	declare(loads, pipeline, YAML(", name: text", ", amount: integer, note: text", "views: [views.sql]\n"));
+	assert_string_equal(ddl_of(loads), "ALTER TABLE public.fact_sale");
+	job = loads_job(loads, "fact_sale", -1);
+	assert_true(slice_apply_views(loads->ctx, &job));
+	assert_string_equal(ddl_of(loads), "CREATE VIEW public.totals");
+	assert_true(slice_apply_views(loads->ctx, &job));
+	assert_string_equal(ddl_of(loads), "");
+	loads_do(loads, "DROP EVENT TRIGGER watch_ddl; DROP SCHEMA watch CASCADE");
+	loads_free(loads);
+}
+
 /* A column that is declared no more stays, and is in nobody's way. */
 static void
 test_vanished(void **state)
@@ -207,6 +304,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_new_columns),
 	    cmocka_unit_test(test_widening),
+	    cmocka_unit_test(test_grants_stay),
+	    cmocka_unit_test(test_nothing_to_do_is_no_ddl),
 	    cmocka_unit_test(test_vanished),
 	    cmocka_unit_test(test_refused),
 	};
