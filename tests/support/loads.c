@@ -250,7 +250,8 @@ loads_try(struct loads *loads, const struct slice_job *job, struct slice_outcome
 		code = ctx_failure(ctx)->code;
 		loads->failure = ctx_strdup(loads->ctx, ctx_failure(ctx)->message);
 	}
-	outcome->checks = json_trusted(loads->ctx, json_text(ctx, outcome->checks)); /* outlives the load */
+	outcome->checks = json_trusted(loads->ctx, json_text(ctx, outcome->checks)); /* they outlive the load */
+	outcome->guards = json_trusted(loads->ctx, json_text(ctx, outcome->guards));
 	ctx_free(ctx);
 	return code;
 }
