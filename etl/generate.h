@@ -69,6 +69,10 @@ bool generate_source(struct ctx *ctx, const struct spec *spec, const struct spec
 bool generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
     int64_t to_us, const json_t *params, char **sql) MUST_CHECK;
 
+/* For tables with `changed_by`: places, from 1, of the intervals that start at $1 and end at $2 with a row that changed after $3. */
+bool generate_source_changed(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
+    int64_t to_us, const json_t *params, char **sql) MUST_CHECK;
+
 /* For tables with `reconcile`. One text, "rows:sum": of staging; of the source by place, for the intervals that start at $1 and end at $2. */
 char *generate_staged_content(struct ctx *ctx, const struct spec_table *table);
 bool generate_source_content(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,

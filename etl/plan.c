@@ -45,12 +45,20 @@ fits_type(const char *run_type, enum table_kind kind)
 	return text_equal(run_type, "dimensions") == (kind == TABLE_DIMENSION);
 }
 
+/* A range is of slices: what has none is left as it is. Who names such a table was told so before the run was accepted. */
+static bool
+is_out_of_range(const struct step_claim *claim, const struct spec_table *table)
+{
+	return text_equal(claim->run_type, "range") && !spec_table_has_slices(table);
+}
+
 /* Staging is loaded with what it feeds, or when it is named. */
 static bool
 is_meant(const struct spec *spec, const struct step_claim *claim, const struct spec_table *table)
 {
 	if (!table->is_stage)
-		return fits_type(claim->run_type, table->kind) && is_named(claim->tables, table->name);
+		return fits_type(claim->run_type, table->kind) && is_named(claim->tables, table->name) &&
+		       !is_out_of_range(claim, table);
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (spec->tables[i].stage == table && is_meant(spec, claim, &spec->tables[i]))
 			return true;
@@ -255,6 +263,31 @@ plan_add_step(struct planning *planning, struct step_plan step)
 	plan->steps[plan->count++] = step;
 }
 
+void
+plan_add_skipped(struct planning *planning, const struct spec_table *table, enum step_skip reason)
+{
+	struct step_plan step = plan_table_step(planning->ctx, table);
+
+	step.scope = step.slice = NULL;
+	step.skip_reason = step_skip_reasons[reason];
+	plan_add_step(planning, step);
+}
+
+/* The facts that a range does not touch, so that nobody takes them for loaded. */
+static void
+add_out_of_range(struct planning *planning)
+{
+	const struct slice_job *job = planning->job;
+
+	for (size_t i = 0; i < job->spec->table_count; i++) {
+		const struct spec_table *table = &job->spec->tables[i];
+
+		if (table->kind == TABLE_FACT && !table->is_stage && is_named(job->claim->tables, table->name) &&
+		    is_out_of_range(job->claim, table))
+			plan_add_skipped(planning, table, SKIP_NO_TIME);
+	}
+}
+
 static bool
 add_table(struct planning *planning, const struct spec_table *table)
 {
@@ -354,6 +387,7 @@ plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, st
 	for (size_t i = 0; i < count; i++)
 		if (!add_table(&planning, tables[i]))
 			return false;
+	add_out_of_range(&planning);
 	add_scripts(&planning);
 	add_views(&planning);
 	add_checks(&planning, tables, count);

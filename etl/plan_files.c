@@ -41,10 +41,14 @@ fits_mode(const char *mode, const struct file_entry *file, const struct file_see
 	return seen->etag == NULL || seen->failed || seen->waits || !text_equal(seen->etag, file->etag);
 }
 
+/* Staging whose batches have no date is loaded for every range: what it feeds picks its own. */
 static bool
-fits_range(const struct step_claim *claim, int64_t batch_us)
+fits_range(const struct slice_job *job, int64_t batch_us)
 {
-	return !text_equal(claim->run_type, "range") || (batch_us >= claim->run_from_us && batch_us < claim->run_to_us);
+	const struct step_claim *claim = job->claim;
+
+	return !text_equal(claim->run_type, "range") || job->table->source->batch_date == NULL ||
+	       (batch_us >= claim->run_from_us && batch_us < claim->run_to_us);
 }
 
 static int
@@ -92,7 +96,7 @@ choose(struct ctx *ctx, const struct slice_job *job, const struct file_entries *
 	if (!file_ledger_ask(ctx, job, entries, &seen, &batch_us))
 		return false;
 	for (size_t i = 0; i < entries->count; i++) {
-		if (!fits_range(job->claim, batch_us[i]))
+		if (!fits_range(job, batch_us[i]))
 			continue;
 		list->items[list->count++] = (struct choice){.file = entries->items[i],
 		    .batch_us = batch_us[i],
@@ -174,17 +178,6 @@ add_steps(struct planning *planning, const struct spec_table *table, const struc
 	return true;
 }
 
-/* The run says why it loads nothing here. */
-static void
-add_skipped(struct planning *planning, const struct spec_table *table, enum step_skip reason)
-{
-	struct step_plan step = plan_table_step(planning->ctx, table);
-
-	step.scope = step.slice = NULL;
-	step.skip_reason = step_skip_reasons[reason];
-	plan_add_step(planning, step);
-}
-
 static const char *
 wanted_batch(const struct slice_job *job)
 {
@@ -205,13 +198,11 @@ plan_files(struct planning *planning, const struct spec_table *table)
 	const char *root;
 
 	job.table = table;
-	if (text_equal(job.claim->run_type, "range") && !spec_table_has_slices(table))
-		return true; /* no batch of it has a date */
 	if (!files_root(ctx, job.config, table->source, &root) ||
 	    !files_list(ctx, root, table->source, wanted_batch(&job), &entries) || !choose(ctx, &job, &entries, &list))
 		return false;
 	if (list.count == 0) {
-		add_skipped(planning, table, entries.count == 0 ? SKIP_NO_FILES : SKIP_ALREADY_LOADED);
+		plan_add_skipped(planning, table, entries.count == 0 ? SKIP_NO_FILES : SKIP_ALREADY_LOADED);
 		return true;
 	}
 	return add_steps(planning, table, &list);

@@ -17,6 +17,9 @@ struct planning {
 struct step_plan plan_table_step(struct ctx *ctx, const struct spec_table *table);
 void plan_add_step(struct planning *planning, struct step_plan step);
 
+/* The run says why it loads nothing here. */
+void plan_add_skipped(struct planning *planning, const struct spec_table *table, enum step_skip reason);
+
 /* The steps of a table that is fed by files. */
 bool plan_files(struct planning *planning, const struct spec_table *table) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /* plan_print: a plan for people: its steps, and the SQL of one slice of each table. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "etl/generate_check.h"
 #include "etl/plan.h"
 #include "sql/step_json.h"
@@ -51,6 +52,30 @@ add_checks(struct ctx *ctx, json_t *list, const struct slice_job *job, const str
 			add_check(ctx, list, job->spec, &job->spec->checks[i], scope);
 }
 
+/* What the plan itself asks the source about slices that are loaded, here about one of them. */
+static bool
+planning_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table *table, const struct step_plan *step,
+    json_t *list)
+{
+	char *sql;
+
+	if (!text_equal(job->claim->mode, "auto") || !text_equal(step->scope, "time"))
+		return true;
+	if (table->changed_by != NULL) {
+		if (!generate_source_changed(ctx, job->spec, table, step->from_us, step->to_us, job->claim->params,
+			&sql))
+			return false;
+		add_text(ctx, list, "plan", "look for rows that changed since", sql);
+	}
+	if (!period_is_zero(&table->reconcile)) {
+		if (!generate_source_content(ctx, job->spec, table, step->from_us, step->to_us, job->claim->params,
+			&sql))
+			return false;
+		add_text(ctx, list, "plan", "reconcile with the source", sql);
+	}
+	return true;
+}
+
 /* Everything that would run for one slice, in order, with the load's own values still as :placeholders. */
 static bool
 table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table *table, const struct step_plan *step,
@@ -60,7 +85,7 @@ table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table 
 	struct load_statements statements = {0};
 	char *extract, *create, *copy_from;
 
-	if (!generate_ddl(ctx, job->spec, table, &statements))
+	if (!planning_sql(ctx, job, table, step, list) || !generate_ddl(ctx, job->spec, table, &statements))
 		return false;
 	add_statements(ctx, list, "ddl", &statements);
 	if (spec_table_is_fed_by_files(table))
@@ -71,6 +96,8 @@ table_sql(struct ctx *ctx, const struct slice_job *job, const struct spec_table 
 	generate_stage_table(ctx, table, &create, &copy_from);
 	add_text(ctx, list, "stage", "create the staging table", create);
 	add_text(ctx, list, "stage", "copy into staging", copy_from);
+	if (!period_is_zero(&table->reconcile) && text_equal(scope, "time"))
+		add_text(ctx, list, "stage", "note what was extracted", generate_staged_content(ctx, table));
 	if (!generate_stage_checks(ctx, job->spec, table, &statements))
 		return false;
 	add_statements(ctx, list, "stage", &statements);
@@ -100,16 +127,19 @@ step_json(struct ctx *ctx, const struct step_plan *step)
 	} else {
 		json_put_null(object, "slice");
 	}
+	json_put_string(ctx, object, "skipped", step->skip_reason);
 	return object;
 }
 
-/* The first step of a table stands for all of them; a file of post_load is none. */
+/* The first step of a table stands for all of them; a file of post_load is none, and a range does nothing to what has no time. */
 static bool
 is_first_of_table(const struct spec *spec, const struct plan *plan, size_t at)
 {
 	for (size_t i = 0; i < at; i++)
 		if (plan->steps[i].table != NULL && plan->steps[at].table == plan->steps[i].table)
 			return false;
+	if (text_equal(plan->steps[at].skip_reason, step_skip_reasons[SKIP_NO_TIME]))
+		return false;
 	return plan->steps[at].table != NULL && spec_find_table(spec, plan->steps[at].table) != NULL;
 }
 

@@ -152,29 +152,15 @@ array_of_times(struct ctx *ctx, const struct asked *asked, size_t count, int whi
 static bool
 ask_source_rows(struct ctx *ctx, const struct slice_job *job, struct asked *asked, size_t count)
 {
-	const struct spec_table *table = job->table;
-	const char *time = pg_identifier(ctx, table->time), *changed = pg_identifier(ctx, table->changed_by),
-		   *until = "";
 	struct pg *source;
 	struct pg_rows rows;
-	char *query;
+	char *sql;
 
-	/* A date says the day of the change: any time until its end. */
-	if (spec_find_column(table, table->changed_by)->type.kind == TYPE_DATE)
-		until = " + 1";
 	qsort(asked, count, sizeof(*asked), compare_asked);
-	if (!generate_source(ctx, job->spec, table, asked[0].interval->from_us, asked[count - 1].interval->to_us,
-		job->claim->params, &query) ||
+	if (!generate_source_changed(ctx, job->spec, job->table, asked[0].interval->from_us,
+		asked[count - 1].interval->to_us, job->claim->params, &sql) ||
 	    !open_source(ctx, job, &source) ||
-	    !pg_query(ctx, source,
-		ctx_printf(ctx,
-		    "SELECT DISTINCT place FROM (\n"
-		    "    SELECT width_bucket(q.%s::timestamptz, bounds.starts) AS place, q.%s::timestamptz AS at,\n"
-		    "           (q.%s%s)::timestamptz AS changed, bounds.ends, bounds.since\n"
-		    "      FROM (\n%s\n) q, (SELECT $1::timestamptz[] AS starts, $2::timestamptz[] AS ends,\n"
-		    "           $3::timestamptz[] AS since) bounds) placed\n"
-		    " WHERE place > 0 AND at < ends[place] AND changed > since[place]",
-		    time, time, changed, until, query),
+	    !pg_query(ctx, source, sql,
 		PG_PARAMS(array_of_times(ctx, asked, count, 0), array_of_times(ctx, asked, count, 1),
 		    array_of_times(ctx, asked, count, 2)),
 		&rows))

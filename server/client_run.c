@@ -82,11 +82,13 @@ print_plan(const json_t *plan)
 	    json_string_or(plan, "spec_version", ""));
 	json_array_foreach(json_object_get(plan, "steps"), i, step) {
 		const json_t *slice = json_object_get(step, "slice");
+		const char *skipped = json_string_or(step, "skipped", NULL);
 
-		(void)printf("  wave %lld  %-10s %-24s %s%s%s\n", (long long)json_int_or(step, "wave", 0),
+		(void)printf("  wave %lld  %-10s %-24s %s%s%s%s%s\n", (long long)json_int_or(step, "wave", 0),
 		    json_string_or(step, "kind", ""), json_string_or(step, "table", "-"),
 		    json_string_or(slice, "from", ""), json_is_object(slice) ? " to " : "",
-		    json_string_or(slice, "to", ""));
+		    json_string_or(slice, "to", ""), skipped != NULL ? "skipped: " : "",
+		    skipped != NULL ? skipped : "");
 	}
 	json_object_foreach(json_object_get(plan, "sql"), table, statements) {
 		(void)printf("\n-- %s\n", table);

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "etl/plan.h"
-#include "tests/support/loads.h"
+#include "tests/support/kinds.h"
 
 #include <cmocka.h>
 
@@ -161,6 +161,87 @@ types_and_tables_choose(void **state)
 	assert_int_equal(plan.count, 0);
 }
 
+/* A fact without time is left as it is by a range, and the run says so. */
+static void
+a_range_is_of_slices(void **state)
+{
+	struct ctx *ctx = *state;
+	struct step_claim claim = claim_of(ctx, "range", "2024-01-01", "2024-01-02", NULL);
+	struct slice_job job = {.spec = loads_spec_of(ctx, &kinds_pipeline), .claim = &claim};
+	int64_t skipped = 0, loaded = 0;
+	const struct spec_table **tables;
+	struct plan plan;
+	json_t *printed;
+	size_t count;
+
+	assert_true(plan_make(ctx, &job, NULL, &plan));
+	for (size_t i = 0; i < plan.count; i++) {
+		const struct step_plan *step = &plan.steps[i];
+		const struct spec_table *table = step->table != NULL ? spec_find_table(job.spec, step->table) : NULL;
+
+		if (table == NULL)
+			continue;
+		assert_int_equal(table->kind, TABLE_FACT);
+		skipped += text_equal(step->skip_reason, "no_time");
+		loaded += step->skip_reason == NULL;
+		assert_true((table->time == NULL) == (step->skip_reason != NULL && step->scope == NULL));
+	}
+	assert_true(skipped >= 1 && loaded >= 3);
+	plan_tables(ctx, job.spec, &claim, &tables, &count); /* neither ddl nor checks are of them */
+	assert_int_equal(count, loaded);
+	assert_true(plan_to_json(ctx, &job, &plan, &printed));
+	assert_null(json_object_get(json_object_get(printed, "sql"), "fact_all"));
+	assert_non_null(json_object_get(json_object_get(printed, "sql"), "fact_once"));
+}
+
+/* What the printed plan has of a table in a phase, by name. */
+static const char *
+printed_sql(struct ctx *ctx, const struct slice_job *job, const struct plan *plan, const char *phase, const char *name)
+{
+	json_t *printed, *item;
+	size_t i;
+
+	assert_true(plan_to_json(ctx, job, plan, &printed));
+	json_array_foreach(json_object_get(json_object_get(printed, "sql"), "fact_sale"), i, item) {
+		if (text_equal(json_string_or(item, "phase", ""), phase) &&
+		    text_equal(json_string_or(item, "name", ""), name))
+			return json_string_or(item, "sql", NULL);
+	}
+	return NULL;
+}
+
+/* A plan in mode auto asks the source before anything is loaded. */
+static void
+what_a_plan_asks_is_printed(void **state)
+{
+	static const char after[] = "    changed_by: changed_at\n";
+	struct ctx *ctx = *state;
+	struct step_claim claim = claim_of(ctx, "full", NULL, NULL, NULL);
+	struct slice_job job = {.spec = loads_spec(ctx), .claim = &claim};
+	struct loads_pipeline with = {.files = ctx_alloc_array(ctx, job.spec->files.count, sizeof(*with.files)),
+	    .count = job.spec->files.count};
+	struct plan plan = plan_of(ctx, &claim);
+	const char *sql;
+
+	assert_null(printed_sql(ctx, &job, &plan, "plan", "look for rows that changed since"));
+	claim.mode = "auto";
+	assert_non_null(printed_sql(ctx, &job, &plan, "plan", "look for rows that changed since"));
+	assert_null(printed_sql(ctx, &job, &plan, "plan", "reconcile with the source"));
+	for (size_t i = 0; i < with.count; i++) {
+		const char *text = job.spec->files.items[i].text, *at = strstr(text, after);
+
+		with.files[i] = job.spec->files.items[i];
+		if (at != NULL)
+			with.files[i].text = ctx_printf(ctx, "%.*s    reconcile: P7D\n%s", (int)(at - text), text, at);
+	}
+	job.spec = loads_spec_of(ctx, &with);
+	sql = printed_sql(ctx, &job, &plan, "plan", "reconcile with the source");
+	assert_non_null(sql);
+	assert_non_null(strstr(sql, "md5(ROW(")); /* what is compared */
+	assert_non_null(strstr(sql, "FROM sale"));
+	assert_non_null(printed_sql(ctx, &job, &plan, "stage", "note what was extracted"));
+}
+
 static void
 every_step_has_an_identity_of_its_own(void **state)
 {
@@ -196,6 +277,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(newest_first_when_asked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(dimensions_go_before_facts_and_the_last_slice_holds_now, setup, teardown),
 	    cmocka_unit_test_setup_teardown(types_and_tables_choose, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_range_is_of_slices, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_a_plan_asks_is_printed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(every_step_has_an_identity_of_its_own, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_period_without_a_grid_is_refused, setup, teardown),
 	};
