@@ -33,7 +33,7 @@ access_run_page(struct ctx *ctx, struct app *app, const struct request *request,
 	if (!uuid_is_valid(id))
 		return no_run(ctx);
 	*page = board_take(ctx, app->board, id);
-	if (*page == NULL && !load_page(ctx, app, id, page))
+	if (*page == NULL && (request->at_once || !load_page(ctx, app, id, page)))
 		return false;
 	if (auth_may(ctx, request->who, scope, (*page)->pipeline))
 		return true;

@@ -7,7 +7,7 @@
 #include "handlers/auth.h"
 #include "handlers/http.h"
 
-/* The picture of the run path_values[0], from the board where it has it, else from the database. Lives as long as ctx. */
+/* The picture of the run path_values[0], from the board where it has it, else from the database unless it must be at once. Lives as long as ctx. */
 bool access_run_page(struct ctx *ctx, struct app *app, const struct request *request, enum scope scope,
     const struct board_page **page) MUST_CHECK;
 

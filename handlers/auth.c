@@ -17,6 +17,8 @@
 #include "handlers/auth_keyring.h"
 #include "handlers/auth_secrets.h"
 
+static const struct principal anonymous = {.subject = "anonymous", .scopes = "admin"};
+
 struct auth {
 	bool open; /* LOADSTAR_AUTH=none */
 	struct crypto_piece *secrets;
@@ -111,6 +113,26 @@ bearer(const char *authorization)
 	return authorization + 7 + strspn(authorization + 7, " ");
 }
 
+static bool
+recall(struct ctx *ctx, const struct auth *auth, const char *text, struct auth_cache_key *key, struct principal *who)
+{
+	crypto_sha256(text, strlen(text), key->hash);
+	key->generation = auth_keyring_generation(auth->ring);
+	return auth_cache_find(ctx, auth->cache, key, clock_now_us() / CLOCK_SECOND_US, who);
+}
+
+bool
+auth_recall(struct ctx *ctx, const struct auth *auth, const char *authorization, struct principal **who)
+{
+	const char *text = bearer(authorization);
+	struct auth_cache_key key;
+
+	*who = ctx_alloc(ctx, sizeof(**who));
+	if (auth->open)
+		**who = anonymous;
+	return auth->open || (text != NULL && recall(ctx, auth, text, &key, *who));
+}
+
 bool
 auth_verify(struct ctx *ctx, const struct auth *auth, const char *authorization, struct principal **who)
 {
@@ -118,14 +140,9 @@ auth_verify(struct ctx *ctx, const struct auth *auth, const char *authorization,
 	struct auth_cache_key key;
 
 	*who = ctx_alloc(ctx, sizeof(**who));
-	if (auth->open) {
-		**who = (struct principal){.subject = "anonymous", .scopes = "admin"};
-		return true;
-	}
-	if (text == NULL)
+	if (auth->open)
+		**who = anonymous;
+	else if (text == NULL)
 		return refuse(ctx, "no bearer token was sent");
-	crypto_sha256(text, strlen(text), key.hash);
-	key.generation = auth_keyring_generation(auth->ring);
-	return auth_cache_find(ctx, auth->cache, &key, clock_now_us() / CLOCK_SECOND_US, *who) ||
-	       verify(ctx, auth, text, &key, *who);
+	return auth->open || recall(ctx, auth, text, &key, *who) || verify(ctx, auth, text, &key, *who);
 }

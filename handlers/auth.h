@@ -31,6 +31,10 @@ bool auth_new(struct ctx *ctx, const struct config *config, struct auth **auth) 
 bool auth_verify(struct ctx *ctx, const struct auth *auth, const char *authorization,
     struct principal **who) MUST_CHECK;
 
+/* As auth_verify, for a token that was verified before; false without a failure when it was not. Never waits. */
+bool auth_recall(struct ctx *ctx, const struct auth *auth, const char *authorization,
+    struct principal **who) MUST_CHECK;
+
 /* FAIL_FORBIDDEN unless the scope is held for the pipeline; pipeline NULL: held for any pipeline at all. */
 bool auth_may(struct ctx *ctx, const struct principal *who, enum scope scope, const char *pipeline) MUST_CHECK;
 

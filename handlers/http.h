@@ -2,7 +2,8 @@
  * http: a request and its reply as plain data. No sockets here: server/http.c carries them out.
  *
  * A handler is `bool handler(ctx, app, request, reply)`; false means the ctx holds a failure, which becomes a problem document
- * (RFC 9457). It runs on a pool thread while the connection is suspended. Besides a body a handler may reply `wait` (held
+ * (RFC 9457). It runs on a pool thread while the connection is suspended; one that has its answer in memory is first
+ * asked on the library's own thread (at_once), which costs a poll a fraction. Besides a body a handler may reply `wait` (held
  * until a run's etag changes or the deadline passes) or `stream` (log lines as they come); the server carries both out
  * from the board, without a thread or a database connection.
  */
@@ -29,7 +30,8 @@ struct request {
 	size_t header_count;
 	const char *body;
 	size_t body_length;
-	const char *client;          /* address */
+	const char *client; /* address */
+	bool at_once;       /* answer from memory or be false: the library's thread asks, which must not wait */
 	const struct principal *who; /* set by the dispatcher; NULL where the route needs no token */
 };
 

@@ -10,12 +10,13 @@
 #include "handlers/uri.h"
 
 const struct route routes[] = {
-#define ROUTE(method_, path_, scope_, query_, produces_, handler_, operation_) \
+#define ROUTE(method_, path_, scope_, query_, produces_, source_, handler_, operation_) \
 	{.method = HTTP_##method_, \
 	    .path = path_, \
 	    .scope = SCOPE_##scope_, \
 	    .query = query_, \
 	    .produces = produces_, \
+	    .source = FROM_##source_, \
 	    .handler = handler_, \
 	    .operation = operation_},
 #include "handlers/routes.def"
@@ -156,6 +157,16 @@ take_write(struct ctx *ctx, const struct app *app, const struct principal *who, 
 						who->subject, (long long)app->config->write_rate);
 }
 
+/* Who sends the request; at once only when the token was verified before. */
+static bool
+know(struct ctx *ctx, const struct app *app, const struct request *request, struct principal **who)
+{
+	const char *authorization = request_header(request, "Authorization");
+
+	return request->at_once ? auth_recall(ctx, app->auth, authorization, who)
+				: auth_verify(ctx, app->auth, authorization, who);
+}
+
 /* Who asks, and whether the scope is held for any pipeline at all; handlers narrow it to the one concerned. */
 static bool
 admit(struct ctx *ctx, const struct app *app, const struct route *route, struct request *request, struct reply *reply)
@@ -165,7 +176,7 @@ admit(struct ctx *ctx, const struct app *app, const struct route *route, struct 
 
 	if (route->scope == SCOPE_PUBLIC || (route->scope == SCOPE_METRICS_READ && !app->config->metrics_auth))
 		return true;
-	if (!auth_verify(ctx, app->auth, request_header(request, "Authorization"), &who))
+	if (!know(ctx, app, request, &who))
 		return false;
 	request->who = who;
 	tags = *ctx_get_tags(ctx);
@@ -173,6 +184,14 @@ admit(struct ctx *ctx, const struct app *app, const struct route *route, struct 
 	ctx_set_tags(ctx, &tags);
 	return auth_may(ctx, who, (enum scope)route->scope, NULL) &&
 	       (request->method != HTTP_POST || take_write(ctx, app, who, reply));
+}
+
+static bool
+serve(struct ctx *ctx, struct app *app, const struct route *route, struct request *request, struct reply *reply)
+{
+	reply->route = route->path;
+	return admit(ctx, app, route, request, reply) && check_query(ctx, route, request) &&
+	       check_accept(ctx, route, request) && route->handler(ctx, app, request, reply) && !ctx_failed(ctx);
 }
 
 static bool
@@ -187,15 +206,23 @@ answer(struct ctx *ctx, struct app *app, struct request *request, struct reply *
 		return fail(ctx, FAIL_METHOD_NOT_ALLOWED, "this path knows %s", reply->allow);
 	if (route == NULL)
 		return fail(ctx, FAIL_NOT_FOUND, "there is no such path");
-	reply->route = route->path;
-	return admit(ctx, app, route, request, reply) && check_query(ctx, route, request) &&
-	       check_accept(ctx, route, request) && route->handler(ctx, app, request, reply);
+	return serve(ctx, app, route, request, reply);
+}
+
+bool
+routes_answer_at_once(struct ctx *ctx, struct app *app, struct request *request, struct reply *reply)
+{
+	const struct route *route = routes_match(ctx, request->method, request->path, request, &reply->allow);
+
+	*reply = (struct reply){.kind = REPLY_BODY};
+	request->at_once = true;
+	return route != NULL && route->source == FROM_MEMORY && serve(ctx, app, route, request, reply);
 }
 
 void
 routes_answer(struct ctx *ctx, struct app *app, struct request *request, struct reply *reply)
 {
 	*reply = (struct reply){.kind = REPLY_BODY, .route = "none"};
-	if (!answer(ctx, app, request, reply) || ctx_failed(ctx))
+	if (!answer(ctx, app, request, reply))
 		reply_problem(ctx, request, reply);
 }

@@ -37,6 +37,7 @@ backend_lines(struct ctx *ctx, struct app *app, const struct log_filter *filter,
 
 const struct http_backend http_backend = {
     .answer = routes_answer,
+    .answer_at_once = routes_answer_at_once,
     .page = backend_page,
     .lines = backend_lines,
 };

@@ -3,7 +3,8 @@
  *
  * DESIGN. States: RECEIVING (the library's thread reads head and body) → ANSWERING (the connection is suspended; the exchange
  * belongs to a handler thread, then perhaps to waiters) → READY (response is set, the connection resumed) → SENT (the
- * library's thread queued the response). Responses are queued by the library's own thread alone: queueing from another one
+ * library's thread queued the response). An answer that is in memory goes from RECEIVING to SENT without a change of thread:
+ * two of those cost more than the answer. Responses are queued by the library's own thread alone: queueing from another one
  * races with the end of the call that suspended. Memory is freed when the library says the request is over.
  */
 #ifndef SERVER_EXCHANGE_H
@@ -67,11 +68,21 @@ void *exchange_begins(void *cls, const char *uri, struct MHD_Connection *connect
 void exchange_run(struct handler_job *job);
 void exchange_answer_waiter(struct waiter *waiter, const struct board_page *page);
 
+/* Answers on the library's own thread what is in memory. False: nothing has happened, a handler has to. *ready: the response
+ * is there to be queued; else the exchange is suspended and belongs to the waiters. */
+bool exchange_run_at_once(struct exchange *exchange, bool *ready) MUST_CHECK;
+
+/* From now on the exchange belongs to others, until its connection is resumed; false once the server stops. */
+bool exchange_suspend(struct exchange *exchange) MUST_CHECK;
+
+/* Tells the metrics of an answer. with_time: of how long it took, too. */
+void exchange_count(const struct exchange *exchange, bool with_time);
+
 /* Sets response and status from a reply whose kind is REPLY_BODY; the body is copied. */
-void exchange_respond(struct exchange *exchange, const struct reply *reply);
+void response_make(struct exchange *exchange, const struct reply *reply);
 
 /* Headers every answer has. */
-void exchange_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply);
+void response_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply);
 
 /* What is wrong with a request head, before its body is read: a failure in exchange->ctx and what it allows. */
 bool intake_check(struct exchange *exchange, struct reply *reply) MUST_CHECK;

@@ -1,8 +1,9 @@
 /*
  * http: the HTTP server: libmicrohttpd in front of handlers that are plain data.
  *
- * The library's threads read requests and write answers and never block: a whole request suspends its connection and goes
- * to the handler pool; the answer is put beside it and the connection resumed. Answers that wait for a run's change
+ * The library's threads read requests and write answers and never block: they answer what is in memory themselves, such as a
+ * poll; any other whole request suspends its connection and goes to the handler pool; the answer is put beside it and
+ * the connection resumed. Answers that wait for a run's change
  * (waiters.c) and streams of log lines (streams.c) hold no thread. The admin listener has a pool of its own, so that probes
  * never queue behind clients.
  */
@@ -18,6 +19,8 @@ struct http_server;
 /* What the server asks of the rest. http_backend is the real one; tests have another. */
 struct http_backend {
 	void (*answer)(struct ctx *ctx, struct app *app, struct request *request, struct reply *reply);
+	/* From memory, on the library's thread: a body or a wait. False: not so; answer is asked, with a ctx of its own. */
+	bool (*answer_at_once)(struct ctx *ctx, struct app *app, struct request *request, struct reply *reply);
 	/* The run's picture without asking a database, by ctx; NULL: not known now. */
 	const struct board_page *(*page)(struct ctx *ctx, struct app *app, const char *run_id);
 	/* A page of log lines. final: the run was finished before they were read. */

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bug.h"
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/text.h"
 #include "tests/support/fake_http.h"
 
@@ -125,6 +127,66 @@ the_admin_listener_serves_probes_alone(void **state)
 
 	assert_status(exchange_text(fixture, port, "GET /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
 	assert_status(exchange_text(fixture, port, "GET /v1/runs HTTP/1.1\r\n" HOST CLOSE "\r\n"), 404);
+	assert_status(exchange_text(fixture, port, "GET /v1/runs?now HTTP/1.1\r\n" HOST CLOSE "\r\n"), 404);
+}
+
+/* The bytes of an answer without its date. */
+static const char *
+dateless(struct ctx *ctx, char *answer)
+{
+	char *date = strstr(answer, "\r\nDate: ");
+
+	assert_non_null(date);
+	return ctx_printf(ctx, "%.*s%s", (int)(date - answer), answer, strstr(date + 2, "\r\n"));
+}
+
+/* ?now is answered on the library's thread. */
+static void
+answers_at_once_what_a_handler_answers(void **state)
+{
+	static const char *const methods[] = {"GET", "HEAD"};
+	static const char *const more[] = {"", "Accept: */*\r\nOrigin: https://dash\r\n",
+	    "traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\n"};
+	struct fake_http *fixture = *state;
+	struct ctx *ctx = fixture->ctx;
+
+	for (size_t i = 0; i < LENGTH_OF(methods) * LENGTH_OF(more); i++) {
+		const char *method = methods[i % LENGTH_OF(methods)], *head = more[i / LENGTH_OF(methods)];
+		char *answers[2];
+
+		for (size_t k = 0; k < 2; k++)
+			answers[k] = exchange_text(fixture, fixture->port,
+			    ctx_printf(ctx, "%s /x?%s HTTP/1.1\r\n" HOST CLOSE "X-Request-Id: one\r\n%s\r\n", method,
+				k == 0 ? "now" : "later", head));
+		assert_status(answers[0], 200);
+		assert_string_equal(dateless(ctx, answers[0]), dateless(ctx, answers[1]));
+	}
+	assert_int_equal(metrics_value(METRIC_HTTP_AT_ONCE, METRIC_LABELS("/fake")), 6);
+}
+
+static void
+answers_at_once_while_every_handler_is_busy(void **state)
+{
+	struct fake_http *fixture = *state;
+	int64_t before_us = clock_monotonic_us();
+	int slow[16], fd = connect_to(fixture->port);
+
+	for (size_t i = 0; i < LENGTH_OF(slow); i++) {
+		slow[i] = connect_to(fixture->port);
+		send_text(slow[i], "GET /slow HTTP/1.1\r\n" HOST "\r\n");
+	}
+	for (int i = 0; i < 20; i++) { /* the connection lives on */
+		send_text(fd, "GET /x?now HTTP/1.1\r\n" HOST "\r\n");
+		assert_non_null(strstr(read_until(fixture->ctx, fd, "GET /x 0"), "GET /x 0"));
+	}
+	assert_true(clock_monotonic_us() - before_us < CLOCK_SECOND_US); /* sixteen times 300 ms on four threads */
+	send_text(fd, "GET /x?now HTTP/1.1\r\n" HOST "\r\nGET /y?now HTTP/1.1\r\n" HOST "\r\n");
+	assert_non_null(strstr(read_until(fixture->ctx, fd, "GET /y 0"), "GET /x 0"));
+	for (size_t i = 0; i < LENGTH_OF(slow); i++) {
+		assert_non_null(strstr(read_until(fixture->ctx, slow[i], "slow"), "slow"));
+		(void)close(slow[i]);
+	}
+	(void)close(fd);
 }
 
 int
@@ -138,6 +200,8 @@ main(void)
 	    FAKE_HTTP_TEST(tells_no_insides),
 	    FAKE_HTTP_TEST(head_has_no_body),
 	    FAKE_HTTP_TEST(the_admin_listener_serves_probes_alone),
+	    FAKE_HTTP_TEST(answers_at_once_what_a_handler_answers),
+	    FAKE_HTTP_TEST(answers_at_once_while_every_handler_is_busy),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

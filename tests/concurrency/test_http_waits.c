@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "base/bug.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "tests/support/fake_http.h"
@@ -31,6 +32,37 @@ a_thousand_wait_and_all_hear_of_a_change(void **state)
 		assert_status(answer, 200);
 		assert_non_null(strcasestr(answer, "ETag: \"2\""));
 		assert_non_null(strstr(answer, "Cache-Control: no-cache"));
+		(void)close(fds[i]);
+	}
+}
+
+/* A wait that began on the library's thread. */
+static void
+a_wait_begun_at_once_hears_of_a_change(void **state)
+{
+	struct fake_http *fixture = *state;
+	int fds[50];
+
+	for (size_t i = 0; i < LENGTH_OF(fds); i++) {
+		fds[i] = connect_to(fixture->port);
+		send_text(fds[i], "GET /wait?now HTTP/1.1\r\n" HOST "If-None-Match: \"1\"\r\n\r\n");
+	}
+	assert_status(exchange_text(fixture, fixture->port, "GET /x?now HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
+	for (int version = 2; version <= 3; version++) {
+		atomic_store(&fake_version, version);
+		http_run_changed(fixture->server, FAKE_RUN);
+		for (size_t i = 0; i < LENGTH_OF(fds); i++) {
+			const char *body = ctx_printf(fixture->ctx, "{\"version\":%d}", version);
+
+			assert_non_null(strstr(read_until(fixture->ctx, fds[i], body), body));
+			send_text(fds[i],
+			    ctx_printf(fixture->ctx, "GET /wait?now HTTP/1.1\r\n" HOST "If-None-Match: \"%d\"\r\n\r\n",
+				version));
+		}
+	}
+	http_drain(fixture->server);
+	for (size_t i = 0; i < LENGTH_OF(fds); i++) {
+		assert_status(read_until(fixture->ctx, fds[i], NULL), 304);
 		(void)close(fds[i]);
 	}
 }
@@ -176,6 +208,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    FAKE_HTTP_TEST(a_thousand_wait_and_all_hear_of_a_change),
+	    FAKE_HTTP_TEST(a_wait_begun_at_once_hears_of_a_change),
 	    FAKE_HTTP_TEST(a_wait_ends_at_its_deadline),
 	    FAKE_HTTP_TEST(a_change_before_the_wait_is_not_missed),
 	    FAKE_HTTP_TEST(streams_follow_and_end),

@@ -88,7 +88,16 @@ fake_answer(struct ctx *ctx, struct app *app, struct request *request, struct re
 	}
 }
 
-static const struct http_backend fake = {fake_answer, fake_page, fake_lines};
+static bool
+fake_answer_at_once(struct ctx *ctx, struct app *app, struct request *request, struct reply *reply)
+{
+	if (request_query(request, "now") == NULL)
+		return false;
+	fake_answer(ctx, app, request, reply);
+	return true;
+}
+
+static const struct http_backend fake = {fake_answer, fake_answer_at_once, fake_page, fake_lines};
 
 int
 fake_http_start(void **state)

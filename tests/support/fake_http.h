@@ -3,6 +3,7 @@
  *
  *   /wait[?short]  waits for a change of FAKE_RUN       /stream[?sse]  its lines          /slow  takes 300 ms
  *   /broken        fails                                others         "METHOD PATH BYTES"
+ *   ?now           on the library's own thread
  *
  * Asserts run in the main thread alone: cmocka cannot fail elsewhere.
  */

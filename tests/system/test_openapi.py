@@ -8,7 +8,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROUTE = re.compile(
-    r'^ROUTE\((\w+), "([^"]+)", (\w+), "([^"]*)", "([^"]*)", \w+, "(\w+)"\)$', re.MULTILINE
+    r'^ROUTE\((\w+), "([^"]+)", (\w+), "([^"]*)", "([^"]*)", (?:MEMORY|DATABASE), \w+, "(\w+)"\)$', re.MULTILINE
 )
 SCOPE = re.compile(r'^SCOPE\((\w+), "([^"]+)"\)$', re.MULTILINE)
 FAIL = re.compile(r'^FAIL\((\w+), "(\w+)", (\d+),', re.MULTILINE)
