@@ -87,6 +87,9 @@ void response_add_headers(const struct exchange *exchange, struct MHD_Response *
 /* What is wrong with a request head, before its body is read: a failure in exchange->ctx and what it allows. */
 bool intake_check(struct exchange *exchange, struct reply *reply) MUST_CHECK;
 
+/* True when the library may have taken a part of the head for the body, so that what comes after the request is the rest of it. */
+bool intake_may_be_torn(const struct exchange *exchange);
+
 /* The request as plain data: query and client decoded strictly. */
 bool intake_request(struct ctx *ctx, const struct exchange *exchange, struct request *request) MUST_CHECK;
 

@@ -1,7 +1,9 @@
 /*
  * DESIGN. libmicrohttpd 0.9.75 reads some requests otherwise than a proxy in front of it may: both Content-Length and
  * Transfer-Encoding, repeated ones, "Content-Length : 3", codings it does not know. Two readings of one message are request
- * smuggling, so each of these is refused and the connection closed.
+ * smuggling, so each of these is refused and the connection closed. One is hidden from us: a header without a name (": x") is the end
+ * of the head to the library, and the rest of the head becomes the body's beginning. So a connection is not used again after what
+ * may have been torn like that: a body that does not begin as ours do, and a POST that does not say how long its body is.
  */
 #include <string.h>
 #include <strings.h>
@@ -121,6 +123,16 @@ intake_check(struct exchange *exchange, struct reply *reply)
 	if (asterisk && exchange->method != HTTP_OPTIONS)
 		return fail(ctx, FAIL_BAD_REQUEST, "the path cannot be routed");
 	return true;
+}
+
+bool
+intake_may_be_torn(const struct exchange *exchange)
+{
+	if (exchange->body.length > 0)
+		return exchange->body.data[0] != '{';
+	return exchange->method == HTTP_POST &&
+	       MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Length") == NULL &&
+	       MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Transfer-Encoding") == NULL;
 }
 
 struct pairs {

@@ -49,7 +49,7 @@ response_add_headers(const struct exchange *exchange, struct MHD_Response *respo
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "X-Request-Id", exchange->request_id);
 	add_cors(exchange, response, reply);
-	if (http_is_draining(exchange->listener->server))
+	if (http_is_draining(exchange->listener->server) || intake_may_be_torn(exchange))
 		add_header(response, "Connection", "close");
 }
 

@@ -19,7 +19,7 @@ keeps_alive_and_pipelines(void **state)
 	send_text(fd, "GET /one HTTP/1.1\r\n" HOST "\r\nGET /two HTTP/1.1\r\n" HOST "\r\n");
 	answer = read_until(fixture->ctx, fd, "GET /two 0");
 	assert_non_null(strstr(answer, "GET /one 0"));
-	send_text(fd, "POST /three HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc");
+	send_text(fd, "POST /three HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\n{b}");
 	answer = read_until(fixture->ctx, fd, "POST /three 3");
 	assert_status(answer, 200);
 	assert_non_null(strstr(answer, "X-Content-Type-Options: nosniff"));
@@ -28,6 +28,28 @@ keeps_alive_and_pipelines(void **state)
 	send_text(fd, "POST /four HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
 	assert_non_null(strstr(read_until(fixture->ctx, fd, "POST /four 5"), "POST /four 5"));
 	(void)close(fd);
+}
+
+/* A header without a name ends the head to the library, and what it has left over would be the next request. */
+static void
+does_not_go_on_after_what_may_be_torn(void **state)
+{
+	static const char *const requests[] = {
+	    "POST /one HTTP/1.1\r\n" HOST "Content-Length: 4\r\n: x\r\n\r\n{}",
+	    "POST /one HTTP/1.1\r\n" HOST "Content-Length: 8\r\n:\r\nA: b\r\n\r\n",
+	    "GET /one HTTP/1.1\r\n" HOST "Content-Length: 4\r\n: x\r\n\r\n{}",
+	    "POST /one HTTP/1.1\r\n" HOST ": x\r\n",
+	};
+	struct fake_http *fixture = *state;
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		char *answer = exchange_text(fixture, fixture->port,
+		    ctx_printf(fixture->ctx, "%sGET /two HTTP/1.1\r\n" HOST "\r\n", requests[i]));
+
+		assert_non_null(strstr(answer, " /one "));
+		assert_non_null(strstr(answer, "Connection: close"));
+		assert_null(strstr(answer, "/two"));
+	}
 }
 
 static void
@@ -194,6 +216,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    FAKE_HTTP_TEST(keeps_alive_and_pipelines),
+	    FAKE_HTTP_TEST(does_not_go_on_after_what_may_be_torn),
 	    FAKE_HTTP_TEST(refuses_what_can_be_read_in_two_ways),
 	    FAKE_HTTP_TEST(answers_413_for_a_chunked_body_over_the_limit),
 	    FAKE_HTTP_TEST(wrong_queries_are_400),

@@ -114,9 +114,7 @@ SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
     ("Content-Length: 7\r\nX-A: a\x01b\r\n", 400),
     ("Content-Length: 7\r\nX(A): a\r\n", 400),
     ("Content-Length: 7\r\ngarbage\r\n", 400),
-    pytest.param("Content-Length: 7\r\n: empty\r\n", 400, marks=pytest.mark.xfail(
-        strict=True, reason="libmicrohttpd 0.9.75 takes a header without a name for the end of the head and shows us neither;"
-        " proxies refuse or drop such a line")),
+    ("Transfer-Encoding: chunked\r\n: empty\r\n", 400),
 ])
 def test_ambiguous_requests_end_the_connection(served, headers, status):
     answer = api.raw(served, f"POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}\r\n{BODY}{SMUGGLED}", timeout=5)
@@ -124,6 +122,36 @@ def test_ambiguous_requests_end_the_connection(served, headers, status):
     assert len(set(api.statuses(answer))) == 1 and api.statuses(answer)[0] in ([status] if status else [400, 413]), answer
     assert "/smuggled" not in answer and "404" not in answer
     still_serves(served)
+
+
+@pytest.mark.parametrize("line,rest,status", [
+    ("POST /v1/runs", "", 422),  # a body that reads as JSON
+    ("POST /v1/runs", "X-A: b\r\n", 400),
+    ("GET /v1/runs", "", 200),
+    ("GET /v1/nothing", "", 404)])
+def test_a_header_without_a_name(served, line, rest, status):
+    """To the library (0.9.75) it is the end of the head, and the rest of the head begins the body, so that as much of the body's end is left
+    over: here a whole request. We do not see such a line, but what it leads to: the connection ends after the answer."""
+    seen = f"{rest}\r\n{BODY}"
+    answer = api.raw(served, f"{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.token()}\r\nContent-Type: application/json\r\n"
+                     f"Content-Length: {len(seen)}\r\n: empty\r\n{seen}{SMUGGLED}", timeout=5)
+    assert api.statuses(answer) == [status] and "Connection: close" in answer and "/smuggled" not in answer, answer
+
+
+def test_what_is_left_of_a_torn_head_is_no_request(served):
+    """A length that comes after such a line: of a POST nothing more is read; of a GET the rest of its head is refused as a request of its
+    own, and ends the connection."""
+    answer = api.raw(served, "POST /v1/runs HTTP/1.1\r\nHost: x\r\n: empty\r\nContent-Length: 7\r\n\r\n" + BODY + SMUGGLED, timeout=5)
+    assert api.statuses(answer) == [401] and "/smuggled" not in answer
+    answer = api.raw(served, "GET /healthz HTTP/1.1\r\nHost: x\r\n: empty\r\nContent-Length: 7\r\n\r\n" + BODY + SMUGGLED, timeout=5)
+    assert api.statuses(answer) in ([200, 400], [200, 501]) and "/smuggled" not in answer
+
+
+def test_a_connection_is_kept_after_a_body(served):
+    with requests.Session() as session:
+        for body in ({}, {"dry_run": True}):
+            assert "Connection" not in session.post(served.url + "/v1/runs", json=body).headers
+        assert "Connection" not in session.post(served.url + "/v1/runs").headers, "Content-Length: 0"
 
 
 @pytest.mark.parametrize("text", [
