@@ -5,9 +5,6 @@
 #include "etl/canvas.h"
 #include "etl/generate.h"
 #include "etl/warehouse.h"
-#include "sql/step_store.h"
-
-enum { MOST_ITEMS = 20000 };
 
 /* A committed load: a row of ledger_intervals.sql. */
 struct load {
@@ -176,8 +173,8 @@ collect(const struct survey *survey, const struct canvas *loads, const struct ca
 	return count;
 }
 
-static json_t *
-mark_to_json(struct ctx *ctx, const struct step_mark *mark)
+json_t *
+coverage_mark_to_json(struct ctx *ctx, const struct step_mark *mark)
 {
 	json_t *object = json_new_object(ctx);
 
@@ -204,7 +201,7 @@ item_to_json(struct ctx *ctx, const struct item *item)
 	json_put(object, "rows", load != NULL ? json_trusted(ctx, load->rows) : json_null());
 	json_put_time(ctx, object, "committed_at", load != NULL ? load->committed_us : 0);
 	json_put_string(ctx, object, "spec_version", load != NULL ? load->spec_hash : NULL);
-	json_put(object, "step", mark_to_json(ctx, item->mark));
+	json_put(object, "step", coverage_mark_to_json(ctx, item->mark));
 	return object;
 }
 
@@ -242,7 +239,7 @@ to_json(struct survey *survey, const struct item *items, size_t count, json_t **
 	struct ctx *ctx = survey->ctx;
 	json_t *list = json_new_array(ctx);
 
-	if (count > MOST_ITEMS)
+	if (count > COVERAGE_MOST_ITEMS)
 		return fail(ctx, FAIL_INVALID_REQUEST, "there are %zu items: ask for less with from and to", count);
 	for (size_t i = 0; i < count; i++)
 		json_add(list, item_to_json(ctx, &items[i]));
@@ -253,6 +250,7 @@ to_json(struct survey *survey, const struct item *items, size_t count, json_t **
 	json_put_time(ctx, *answer, "to", survey->to_us);
 	json_put(*answer, "items", list);
 	json_put(*answer, "spans", spans_to_json(ctx, items, count));
+	json_put_null(*answer, "source_error");
 	return true;
 }
 
@@ -286,7 +284,7 @@ coverage_answer(struct ctx *ctx, const struct coverage_question *question, struc
 	size_t count;
 
 	if (spec_table_is_fed_by_files(question->table))
-		return coverage_of_files(ctx, question, warehouse, answer);
+		return coverage_of_files(ctx, question, warehouse, control, answer);
 	survey_init(ctx, question, &survey);
 	/* steps first: one that ends meanwhile is in the ledger then */
 	if (!read_marks(&survey, control) || !read_loads(&survey, warehouse))

@@ -33,17 +33,17 @@ ask_seen(struct ctx *ctx, struct pg *pg, const struct slice_job *job, const stru
 		int64_t place = pg_i64(&rows, i, 0);
 
 		ASSERT(place >= 1 && (size_t)place <= entries->count);
-		seen[place - 1] = (struct file_seen){.etag = ctx_strdup(ctx, pg_value(&rows, i, 1)),
-		    .failed = text_equal(pg_value(&rows, i, 2), "failed"),
-		    .loaded = pg_bool(&rows, i, 3),
-		    .waits = pg_bool(&rows, i, 4)};
+		seen[place - 1].etag = ctx_strdup(ctx, pg_value(&rows, i, 1));
+		seen[place - 1].failed = text_equal(pg_value(&rows, i, 2), "failed");
+		seen[place - 1].loaded = pg_bool(&rows, i, 3);
+		seen[place - 1].waits = pg_bool(&rows, i, 4);
 	}
 	return true;
 }
 
 static bool
 ask_dates(struct ctx *ctx, struct pg *pg, const struct slice_job *job, const struct file_entries *entries,
-    int64_t *batch_us)
+    struct file_seen *seen)
 {
 	CTX_SCOPE(tmp, ctx);
 	const char *date = job->table->source->batch_date;
@@ -54,7 +54,7 @@ ask_dates(struct ctx *ctx, struct pg *pg, const struct slice_job *job, const str
 	for (size_t i = 0; i < entries->count; i++) {
 		const char *batch = entries->items[i].batch;
 
-		batch_us[i] = CLOCK_MINUS_INFINITY;
+		seen[i].batch_us = CLOCK_MINUS_INFINITY;
 		if (date != NULL && batch != NULL) {
 			ASSERT(path_date_parse(date, batch, local)); /* or it would not be listed */
 			locals[i] = ctx_strdup(tmp, local);
@@ -66,19 +66,24 @@ ask_dates(struct ctx *ctx, struct pg *pg, const struct slice_job *job, const str
 		return false;
 	for (int i = 0; i < rows.count; i++)
 		if (pg_value(&rows, i, 0) != NULL)
-			batch_us[i] = pg_time_us(&rows, i, 0);
+			seen[i].batch_us = pg_time_us(&rows, i, 0);
 	return true;
 }
 
 bool
+file_ledger_look(struct ctx *ctx, struct pg *pg, const struct slice_job *job, const struct file_entries *entries,
+    struct file_seen **seen)
+{
+	*seen = ctx_alloc_array(ctx, entries->count + 1, sizeof(**seen));
+	return ask_dates(ctx, pg, job, entries, *seen) && ask_seen(ctx, pg, job, entries, *seen);
+}
+
+bool
 file_ledger_ask(struct ctx *ctx, const struct slice_job *job, const struct file_entries *entries,
-    struct file_seen **seen, int64_t **batch_us)
+    struct file_seen **seen)
 {
 	CTX_SCOPE(own, ctx);
 	struct pg *pg;
 
-	*seen = ctx_alloc_array(ctx, entries->count + 1, sizeof(**seen));
-	*batch_us = ctx_alloc_array(ctx, entries->count + 1, sizeof(**batch_us));
-	return open_warehouse(own, job, &pg) && ask_seen(ctx, pg, job, entries, *seen) &&
-	       ask_dates(ctx, pg, job, entries, *batch_us);
+	return open_warehouse(own, job, &pg) && file_ledger_look(ctx, pg, job, entries, seen);
 }

@@ -13,11 +13,15 @@ struct file_seen {
 	bool failed;      /* the newest record says so */
 	bool loaded;      /* some version of it is in the table */
 	bool waits;       /* rows of it are in the quarantine, because what they refer to was not there */
+	int64_t batch_us; /* when its batch was, in the pipeline's time zone; CLOCK_MINUS_INFINITY: no date */
 };
 
-/* For planning, in a session of its own: what job->table has seen of each entry, and when each entry's batch was, in the pipeline's
- * time zone (CLOCK_MINUS_INFINITY without a date). */
+/* What job->table has seen of each entry; of the job only spec and table are looked at. The session's time zone is the pipeline's. */
+bool file_ledger_look(struct ctx *ctx, struct pg *pg, const struct slice_job *job, const struct file_entries *entries,
+    struct file_seen **seen) MUST_CHECK;
+
+/* For planning: the same in a session of its own. */
 bool file_ledger_ask(struct ctx *ctx, const struct slice_job *job, const struct file_entries *entries,
-    struct file_seen **seen, int64_t **batch_us) MUST_CHECK;
+    struct file_seen **seen) MUST_CHECK;
 
 #endif

@@ -88,18 +88,17 @@ static bool
 choose(struct ctx *ctx, const struct slice_job *job, const struct file_entries *entries, struct choices *list)
 {
 	struct file_seen *seen;
-	int64_t *batch_us;
 	size_t kept = 0;
 
 	list->items = ctx_alloc_array(ctx, entries->count + 1, sizeof(*list->items));
 	list->count = 0;
-	if (!file_ledger_ask(ctx, job, entries, &seen, &batch_us))
+	if (!file_ledger_ask(ctx, job, entries, &seen))
 		return false;
 	for (size_t i = 0; i < entries->count; i++) {
-		if (!fits_range(job, batch_us[i]))
+		if (!fits_range(job, seen[i].batch_us))
 			continue;
 		list->items[list->count++] = (struct choice){.file = entries->items[i],
-		    .batch_us = batch_us[i],
+		    .batch_us = seen[i].batch_us,
 		    .wanted = fits_mode(job->claim->mode, &entries->items[i], &seen[i])};
 	}
 	qsort(list->items, list->count, sizeof(*list->items), compare_choices);

@@ -49,6 +49,7 @@ ask(struct ctx *ctx, struct app *app, const struct coverage_question *question, 
 	struct coverage_question whole = *question;
 	struct pg *warehouse, *control;
 
+	whole.config = app->config;
 	return warehouse_open_reader(tmp, app->config, question->spec, "coverage", &warehouse) &&
 	       pool_take(tmp, app->control, &control) &&
 	       pipeline_epoch(tmp, control, question->spec->pipeline, &whole.epoch) &&

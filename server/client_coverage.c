@@ -1,4 +1,4 @@
-/* coverage: what of a table is loaded, a line for neighbours of one state. */
+/* coverage: what of a table is loaded, a line for neighbours of one state, and one for each batch of files that is not. */
 #include <stdio.h>
 
 #include "base/fail.h"
@@ -25,6 +25,33 @@ print_spans(const json_t *answer)
 	}
 }
 
+/* Batches of files that something is to be done about. */
+static void
+print_batches(const json_t *answer)
+{
+	const json_t *item;
+	bool begun = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "items"), i, item) {
+		const char *state = json_string_or(item, "state", "");
+
+		if (json_object_get(item, "files") == NULL || text_equal(state, "loaded"))
+			continue;
+		if (!begun)
+			(void)printf("\n%-20s %-8s %8s %8s %8s %8s\n", "BATCH", "STATE", "SEEN", "FAILED", "MISSING",
+			    "CHANGED");
+		begun = true;
+		(void)printf("%-20s %-8s %8lld %8lld %8lld %8lld\n", json_string_or(item, "batch", "-"), state,
+		    (long long)json_int_or(item, "files", 0), (long long)json_int_or(item, "files_failed", 0),
+		    (long long)json_int_or(item, "files_missing", 0), (long long)json_int_or(item, "files_changed", 0));
+	}
+	if (json_is_object(json_object_get(answer, "source_error")))
+		(void)fprintf(stderr,
+		    "the folder could not be listed, so files that were never loaded are not shown: %s\n",
+		    json_string_or(json_object_get(answer, "source_error"), "message", ""));
+}
+
 int
 command_coverage(struct ctx *ctx, struct config *config, int argc, char **argv)
 {
@@ -47,7 +74,9 @@ command_coverage(struct ctx *ctx, struct config *config, int argc, char **argv)
 		return command_fail(ctx);
 	if (json)
 		client_print_json(ctx, answer);
-	else
+	else {
 		print_spans(answer);
+		print_batches(answer);
+	}
 	return EXIT_SUCCEEDED;
 }

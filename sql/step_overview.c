@@ -4,7 +4,7 @@
 #include "sql/statement.h"
 #include "sql/step_store.h"
 
-enum column { ID, RUN_ID, STATUS, FROM, TO, LOAD_NUMBER, STARTED_AT, ERROR, TABLE };
+enum column { ID, RUN_ID, STATUS, FROM, TO, LOAD_NUMBER, STARTED_AT, ERROR, TABLE, BATCH, BATCH_AT };
 
 static void
 read_marks(struct ctx *ctx, const struct pg_rows *rows, struct step_mark **marks, size_t *count)
@@ -43,5 +43,24 @@ step_marks_of_tables(struct ctx *ctx, struct pg *db, const char *pipeline, struc
 	if (!sql_run(ctx, db, SQL_STEP_TABLES, PG_PARAMS(pipeline), &rows))
 		return false;
 	read_marks(ctx, &rows, marks, count);
+	return true;
+}
+
+bool
+step_marks_of_batches(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table, struct step_mark **marks,
+    size_t *count)
+{
+	struct pg_rows rows;
+
+	if (!sql_run(ctx, db, SQL_STEP_BATCHES, PG_PARAMS(pipeline, table), &rows))
+		return false;
+	read_marks(ctx, &rows, marks, count);
+	for (int i = 0; i < rows.count; i++) {
+		struct step_mark *mark = &(*marks)[i];
+
+		mark->batch = pg_value(&rows, i, BATCH);
+		if (pg_value(&rows, i, BATCH_AT) == NULL || !clock_parse(pg_value(&rows, i, BATCH_AT), &mark->batch_us))
+			mark->batch_us = CLOCK_MINUS_INFINITY;
+	}
 	return true;
 }

@@ -143,7 +143,9 @@ bool step_failed_slices(struct ctx *ctx, struct pg *db, const char *pipeline, co
 /* A step that loads a table now, or failed to. Whether a newer load is there since, the ledger knows. */
 struct step_mark {
 	const char *id, *run_id;
-	const char *table; /* step_marks_of_tables alone */
+	const char *table; /* step_marks_of_tables and _of_batches alone */
+	const char *batch; /* step_marks_of_batches alone; NULL: the files have none */
+	int64_t batch_us;  /* CLOCK_MINUS_INFINITY: it has no date */
 	bool running;
 	struct step_span span;
 	int64_t load_number; /* of its last attempt; 0: none was made */
@@ -158,6 +160,10 @@ bool step_marks(struct ctx *ctx, struct pg *db, const char *pipeline, const char
 /* Of all tables of a pipeline: the running ones, and of each slice the last one that failed. */
 bool step_marks_of_tables(struct ctx *ctx, struct pg *db, const char *pipeline, struct step_mark **marks,
     size_t *count) MUST_CHECK;
+
+/* Of each batch of files of a table the step that loads it now, and the last one that failed to. */
+bool step_marks_of_batches(struct ctx *ctx, struct pg *db, const char *pipeline, const char *table,
+    struct step_mark **marks, size_t *count) MUST_CHECK;
 
 /* A page of a run's steps in order of wave, ordinal, id; each an object of the contract. */
 struct step_filter {

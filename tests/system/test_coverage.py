@@ -64,7 +64,9 @@ def test_files_have_batches(loaded):
     batches = loaded.sql("warehouse", "SELECT batch, count(*) FROM loadstar.file_ledger WHERE table_name ="
                          " 'public.fact_procedure_telemetry' GROUP BY batch, batch_at ORDER BY batch_at")
     assert batches and [(item["batch"], item["files"]) for item in answer["items"]] == batches
-    assert [span["state"] for span in answer["spans"]] == ["loaded"]
+    assert [span["state"] for span in answer["spans"]] == ["loaded"] and answer["source_error"] is None
+    assert all(item["files_missing"] == item["files_changed"] == item["files_failed"] == 0 for item in answer["items"])
+    assert "BATCH" not in loaded.cli("coverage", "medrobotics", "fact_procedure_telemetry").stdout
     assert sum(item["rows"] for item in answer["items"]) == loaded.sql(
         "warehouse", "SELECT count(*) FROM fact_procedure_telemetry")[0][0]
     second = answer["items"][1]

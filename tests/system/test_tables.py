@@ -85,6 +85,9 @@ def test_trace_of_a_fact(loaded):
     answer = loaded.get(f"{TRACE}/fact_procedures/trace", params={"procedure_id": procedure}).json()
     [version] = answer["versions"]
     assert version["load"]["load_id"] == str(load) and version["row"]["procedure_id"] == procedure
+    checks = {check["check"]: check["status"] for check in version["load"]["checks"]}
+    assert checks["procedures_complete"] == "passed" and len(checks) > 3
+    assert version["load"]["undone_at"] is None
     assert version["load"]["slice"].startswith(start.strftime("%Y-%m-01T")) and answer["observations"] is None
     assert loaded.get(f"{TRACE}/fact_procedures/trace", params={"procedure_id": "' OR true --"}).json()["versions"] == []
 
