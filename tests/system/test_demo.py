@@ -36,6 +36,34 @@ def postmaster(home):
         return None
 
 
+def kept(home):
+    """The demo, kept: what it said, and a session with its service."""
+    done = script("demo", home, KEEP="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    url, token = (re.search(rf"^LOADSTAR_{name}=(\S+)$", done.stdout, re.M)[1] for name in ("URL", "TOKEN"))
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    return done, lambda path: session.get(url + path, timeout=30).json()
+
+
+def warehouse(home, query):
+    done = subprocess.run([BINARY, "psql", "warehouse", "-X", "-A", "-t", "-c", query], capture_output=True, text=True, timeout=60,
+                          check=True, env={**os.environ, "LOADSTAR_HOME": home})
+    return done.stdout.splitlines()
+
+
+def picture(home, get):
+    """Each row of each table with keys, load and all, and each table's coverage."""
+    names = warehouse(home, "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'"
+                            " OR schemaname = 'loadstar' AND tablename LIKE '%\\_log' AND tablename <> 'ddl_log' ORDER BY 1")
+    rows = {name: sorted(warehouse(home, f"SELECT t::text FROM {name} t")) for name in names}
+    tables = [table["name"] for table in get("/v1/pipelines/medrobotics")["tables"]]
+    shown = ("from", "to", "state", "batch", "rows", "files", "files_missing", "files_changed")
+    coverage = {table: [{key: item.get(key) for key in shown} for item in get(f"/v1/pipelines/medrobotics/coverage?table={table}")["items"]]
+                for table in tables}
+    return rows, coverage
+
+
 def test_demo_twice_then_kept_and_stopped(home):
     first = script("demo", home)
     assert first.returncode == 0, first.stdout + first.stderr
@@ -45,25 +73,30 @@ def test_demo_twice_then_kept_and_stopped(home):
     assert not re.search(r" (warned|failed) ", first.stdout)
     assert postmaster(home) is None and not os.path.exists(f"{home}/service.pid")
 
-    second = script("demo", home, KEEP="1")
-    assert second.returncode == 0, second.stdout + second.stderr
+    second, get = kept(home)
     assert "this run changed 0 rows" in second.stdout
-    url, token = (re.search(rf"^LOADSTAR_{name}=(\S+)$", second.stdout, re.M)[1] for name in ("URL", "TOKEN"))
-    answer = requests.get(f"{url}/v1/runs", headers={"Authorization": f"Bearer {token}"}, timeout=30)
-    assert [run["note"] for run in answer.json()["items"]] == ["make demo"] * 2
-    assert postmaster(home) is not None
+    assert [run["note"] for run in get("/v1/runs")["items"]] == ["make demo"] * 2
+    rows, coverage = picture(home, get)
+    assert len(rows["public.fact_procedures"]) == 500 and len(rows["public.dim_robots"]) > 1 and len(rows) > 8
+    assert {item["state"] for items in coverage.values() for item in items} == {"loaded", "open"}
 
-    assert script("stop", home).stdout == "stopped\n"
-    assert postmaster(home) is None
-    assert "nothing runs" in script("stop", home).stdout
-
-
-def test_stop_ends_what_a_killed_service_left(home):
-    assert script("demo", home, KEEP="1").returncode == 0
     os.kill(int(open(f"{home}/service.pid").read()), signal.SIGKILL)
     assert postmaster(home) is not None
     assert "that a killed service left" in script("stop", home).stdout
     wait_until("the postmaster is gone", 10, lambda: postmaster(home) is None)
+
+    third, get = kept(home)
+    assert "this run changed 0 rows" in third.stdout
+    again = picture(home, get)
+    assert again[0].keys() == rows.keys()
+    for name in rows:
+        assert again[0][name] == rows[name], name
+    assert again[1] == coverage
+
+    assert postmaster(home) is not None
+    assert script("stop", home).stdout == "stopped\n"
+    assert postmaster(home) is None
+    assert "nothing runs" in script("stop", home).stdout
 
 
 def test_demo_says_why_it_failed(home):
