@@ -45,6 +45,7 @@ struct failure {
 	enum fail_code code; /* FAIL_NONE: none yet */
 	char message[1024];
 	char sqlstate[6];          /* "" when no database spoke */
+	int position;              /* in the statement, in characters from 1, where the database says one; else 0 */
 	struct fail_field *fields; /* in the order they were found */
 	struct fail_field **fields_end;
 };

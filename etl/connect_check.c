@@ -2,44 +2,111 @@
 
 #include <string.h>
 
+#include "etl/connect_check_room.h"
+
+#include "base/bug.h"
 #include "base/fail.h"
 #include "base/text.h"
 #include "etl/difference.h"
-#include "etl/generate_sql.h"
+#include "etl/generate.h"
 #include "etl/spec/parse.h"
-#include "etl/warehouse.h"
 #include "sql/pg.h"
 
 enum { STATEMENT_MS = 30 * 1000 };
 
-/* January 2000: what :from and :to stand for. */
-static const int64_t SAMPLE_FROM_US = INT64_C(946684800) * 1000 * 1000, SAMPLE_TO_US = INT64_C(949363200) * 1000 * 1000;
-
-struct check {
-	struct ctx *ctx;
-	const struct config *config;
-	const struct spec *spec;
-	struct findings findings;
-	json_t *params;
-};
-
-/* What a database said, as a finding. */
-static void
-take_failure(struct check *check, const struct spec_place *place, const char *what)
+void
+connect_blame(struct connect_check *check, const struct spec_place *place, const char *what)
 {
 	(void)finding(&check->findings, place, "%s: %s", what, ctx_failure(check->ctx)->message);
 	fail_clear(check->ctx);
 }
 
-static struct spec_place
-top_of(const char *path)
+/* Where a place of the document stands in its text; NULL: nowhere. */
+static const char *
+find_in_document(const struct spec *spec, const struct spec_place *place)
 {
-	return (struct spec_place){.file = path, .line = 1, .column = 1};
+	const char *at = NULL;
+
+	for (size_t i = 0; i < spec->files.count; i++)
+		if (text_equal(spec->files.items[i].path, place->file))
+			at = spec->files.items[i].text;
+	for (int line = 1; at != NULL && line < place->line; line++)
+		at = (at = strchr(at, '\n')) != NULL ? at + 1 : NULL;
+	for (int column = 1; at != NULL && column < place->column && *at != '\0'; column++)
+		for (at++; (*at & 0xc0) == 0x80; at++)
+			;
+	return at;
 }
 
-/* A value of each parameter without a default: a query is only described, so any will do. */
+/* A scalar that is written in one line, as it means, has its characters where they are; of others only the start is known. */
+static bool
+is_as_written(const struct connect_check *check, const struct connect_text *text)
+{
+	const char *at = find_in_document(check->spec, &text->place);
+
+	return at != NULL && strchr(text->text, '\n') == NULL && strncmp(at, text->text, strlen(text->text)) == 0;
+}
+
+/* The place of a character of the filled text, the place of its start when the database points to none. */
+static struct spec_place
+place_of(struct connect_check *check, const struct connect_text *text, int position)
+{
+	struct spec_place place = text->place;
+	int line, column;
+
+	if (position <= 0 || (text->in_document && !is_as_written(check, text)) ||
+	    !template_place(check->ctx, text->text, check->values, check->value_count, position, &line, &column))
+		return place;
+	place.column = line == 1 ? place.column + column - 1 : column;
+	place.line += line - 1;
+	return place;
+}
+
+static int
+characters(const char *text)
+{
+	int n = 0;
+
+	for (; *text != '\0'; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* Syntax errors and unknown columns. */
+static bool
+is_certain(const char *sqlstate)
+{
+	return text_equal(sqlstate, "42601") || text_equal(sqlstate, "42703");
+}
+
+void
+connect_blame_text(struct connect_check *check, const struct connect_text *text, int before)
+{
+	const struct failure *failure = ctx_failure(check->ctx);
+	struct spec_place place = place_of(check, text, failure->position - before);
+
+	if (!text->makes_tables || is_certain(failure->sqlstate))
+		connect_blame(check, &place, text->what);
+	fail_clear(check->ctx);
+}
+
+bool
+connect_describe(struct connect_check *check, struct pg *pg, const struct connect_text *text,
+    const char *const around[2], struct pg_column **columns, int *count)
+{
+	struct ctx *ctx = check->ctx;
+	char *sql;
+
+	if (template_fill(ctx, text->place.file, text->text, check->values, check->value_count, &sql) &&
+	    pg_describe(ctx, pg, ctx_printf(ctx, "%s%s%s", around[0], sql, around[1]), columns, count))
+		return true;
+	connect_blame_text(check, text, characters(around[0]));
+	return false;
+}
+
+/* Of parameters without a default: SQL is only described, so any value will do. */
 static json_t *
-sample_params(struct check *check)
+sample_params(struct connect_check *check)
 {
 	static const char *const samples[] = {"x", "0", "0", "0", "true", "0", "0", "2000-01-01", "2000-01-01",
 	    "2000-01-01", "00000000-0000-0000-0000-000000000000", "{}"};
@@ -52,6 +119,24 @@ sample_params(struct check *check)
 		    param->default_text != NULL ? param->default_text : samples[param->type.kind]);
 	}
 	return params;
+}
+
+static void
+make_values(struct connect_check *check)
+{
+	static const struct template_value fixed[] = {
+	    {"from", "timestamp with time zone", "2000-01-01T00:00:00Z"},
+	    {"to", "timestamp with time zone", "2000-02-01T00:00:00Z"},
+	    {"now", "timestamp with time zone", "2000-02-01T00:00:00Z"},
+	    {"run_id", "uuid", "00000000-0000-0000-0000-000000000000"},
+	    {"load_id", "bigint", "0"},
+	};
+
+	check->values =
+	    ctx_alloc_array(check->ctx, LENGTH_OF(fixed) + check->spec->param_count, sizeof(*check->values));
+	memcpy(check->values, fixed, sizeof(fixed));
+	generate_params(check->ctx, check->spec, sample_params(check), check->values + LENGTH_OF(fixed));
+	check->value_count = LENGTH_OF(fixed) + check->spec->param_count;
 }
 
 static bool
@@ -84,8 +169,8 @@ holds(const struct spec_type *declared, const char *given)
 	}
 }
 
-static void
-compare_columns(struct check *check, const struct spec_table *table, const struct pg_column *given, int count)
+void
+connect_compare(struct connect_check *check, const struct spec_table *table, const struct pg_column *given, int count)
 {
 	const char **names = ctx_alloc_array(check->ctx, (size_t)count + 1, sizeof(*names));
 
@@ -112,28 +197,26 @@ compare_columns(struct check *check, const struct spec_table *table, const struc
 }
 
 static void
-check_extracts(struct check *check, const struct spec_source *source, struct pg *pg)
+check_extracts(struct connect_check *check, const struct spec_source *source, struct pg *pg)
 {
+	static const char *const nothing[] = {"", ""};
+
 	for (size_t i = 0; i < check->spec->table_count; i++) {
 		const struct spec_table *table = &check->spec->tables[i];
-		struct spec_place place = top_of(table->query_path);
+		struct connect_text text = {.what = table->name,
+		    .place = {.file = table->query_path, .line = 1, .column = 1},
+		    .text = table->query};
 		struct pg_column *columns;
-		char *sql;
 		int count;
 
-		if (table->source != source || table->query == NULL || table->stage != NULL)
-			continue;
-		if (!generate_source(check->ctx, check->spec, table, SAMPLE_FROM_US, SAMPLE_TO_US, check->params,
-			&sql) ||
-		    !pg_describe(check->ctx, pg, sql, &columns, &count))
-			take_failure(check, &place, table->name);
-		else
-			compare_columns(check, table, columns, count);
+		if (table->source == source && table->query != NULL && table->stage == NULL &&
+		    connect_describe(check, pg, &text, nothing, &columns, &count))
+			connect_compare(check, table, columns, count);
 	}
 }
 
 static bool
-open_session(struct check *check, const char *connection, bool read_only, struct pg **pg)
+open_session(struct connect_check *check, const char *connection, bool read_only, struct pg **pg)
 {
 	struct pg_options options = {.what = connection,
 	    .application_name = "loadstar/check",
@@ -148,7 +231,7 @@ open_session(struct check *check, const char *connection, bool read_only, struct
 }
 
 static void
-check_sources(struct check *check)
+check_sources(struct connect_check *check)
 {
 	for (size_t i = 0; i < check->spec->source_count; i++) {
 		const struct spec_source *source = &check->spec->sources[i];
@@ -157,7 +240,7 @@ check_sources(struct check *check)
 		if (source->kind != SOURCE_POSTGRES)
 			continue;
 		if (!open_session(check, source->connection, true, &pg)) {
-			take_failure(check, &source->place, source->name);
+			connect_blame(check, &source->place, source->name);
 			continue;
 		}
 		check_extracts(check, source, pg);
@@ -165,90 +248,20 @@ check_sources(struct check *check)
 	}
 }
 
-/* A table of the declared shape, empty, gone with the transaction; it hides the real one. */
-static char *
-temporary_table(struct check *check, const struct spec_table *table)
-{
-	struct ctx *ctx = check->ctx;
-	struct text out;
-
-	text_init(&out, ctx);
-	text_addf(&out, "CREATE TEMP TABLE %s (\n%s", pg_identifier(ctx, table->name), ddl_columns(ctx, table, false));
-	if (table->surrogate != NULL)
-		text_addf(&out, ",\n    %s bigint", pg_identifier(ctx, table->surrogate));
-	for (size_t i = 0; i < table->lookup_count; i++)
-		text_addf(&out, ",\n    %s bigint", pg_identifier(ctx, table->lookups[i].column));
-	if (table->kind == TABLE_DIMENSION)
-		text_add(&out,
-		    ",\n    effective_from timestamptz, effective_to timestamptz, is_current boolean, is_inferred boolean, row_hash text");
-	text_addf(&out, ",\n    load_id bigint, loaded_at timestamptz%s\n)",
-	    spec_table_is_fed_by_files(table) && spec_find_column(table, "file_id") == NULL ? ", file_id bigint" : "");
-	return out.data;
-}
-
-/* Whatever fails is undone to go on with the next. */
-static bool
-try_view(struct check *check, struct pg *pg, const struct spec_view *view)
-{
-	if (!pg_run(check->ctx, pg, "SAVEPOINT before_view"))
-		return false;
-	if (pg_query(check->ctx, pg, view->statement, PG_NO_PARAMS, NULL))
-		return true;
-	take_failure(check, &view->place, view->name);
-	return pg_run(check->ctx, pg, "ROLLBACK TO SAVEPOINT before_view");
-}
-
-static bool
-try_query(struct check *check, struct pg *pg, const struct spec_query *query)
-{
-	struct spec_place place = top_of(query->path);
-	struct pg_column *columns;
-	int count;
-
-	if (!pg_run(check->ctx, pg, "SAVEPOINT before_query"))
-		return false;
-	if (pg_describe(check->ctx, pg, query->text, &columns, &count))
-		return true;
-	take_failure(check, &place, query->name);
-	return pg_run(check->ctx, pg, "ROLLBACK TO SAVEPOINT before_query");
-}
-
-static bool
-try_all(struct check *check, struct pg *pg)
-{
-	const struct spec *spec = check->spec;
-	const char *path = ctx_printf(check->ctx, "pg_temp, %s", pg_identifier(check->ctx, spec->schema));
-
-	if (!pg_begin(check->ctx, pg))
-		return false;
-	for (size_t i = 0; i < spec->table_count; i++)
-		if (!pg_query(check->ctx, pg, temporary_table(check, &spec->tables[i]), PG_NO_PARAMS, NULL))
-			return false;
-	if (!warehouse_query(check->ctx, pg, "view_search_path", PG_PARAMS(path), NULL))
-		return false;
-	for (size_t i = 0; i < spec->view_count; i++)
-		if (!try_view(check, pg, &spec->views[i]))
-			return false;
-	for (size_t i = 0; i < spec->query_count; i++)
-		if (!try_query(check, pg, &spec->queries[i]))
-			return false;
-	return true;
-}
-
 bool
 connect_check(struct ctx *ctx, const struct config *config, const struct spec *spec, struct spec_error **errors)
 {
-	struct check check = {.ctx = ctx, .config = config, .spec = spec, .findings = {.ctx = ctx}};
-	struct spec_place place = top_of("pipeline.yaml");
+	struct connect_check check = {.ctx = ctx, .config = config, .spec = spec, .findings = {.ctx = ctx}};
+	struct spec_place place = {.file = "pipeline.yaml", .line = 1, .column = 1};
 	struct pg *pg;
 
-	check.params = sample_params(&check);
+	make_values(&check);
 	check_sources(&check);
 	if (!open_session(&check, spec->warehouse, false, &pg)) {
-		take_failure(&check, &place, "warehouse");
+		connect_blame(&check, &place, "warehouse");
 	} else {
-		if (!try_all(&check, pg))
-			take_failure(&check, &place, "warehouse");
+		if (!connect_try_warehouse(&check, pg))
+			connect_blame(&check, &place, "warehouse");
 		pg_rollback(pg);
 		pg_close(pg);
 	}

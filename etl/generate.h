@@ -66,6 +66,9 @@ void generate_params(struct ctx *ctx, const struct spec *spec, const json_t *par
 /* The source query with :from, :to and params filled; and cut to the declared columns by name. */
 bool generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
     int64_t to_us, const json_t *params, char **sql) MUST_CHECK;
+/* Where a character of the filled query stands in its file; the file's start for a position of 0. */
+struct spec_place generate_source_place(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    const int64_t slice_us[2], const json_t *params, int position);
 bool generate_extract(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
     int64_t to_us, const json_t *params, char **sql) MUST_CHECK;
 

@@ -25,18 +25,41 @@ generate_params(struct ctx *ctx, const struct spec *spec, const json_t *params, 
 		    param_value(ctx, &spec->params[i], params)};
 }
 
+/* The slice and the run's parameters. */
+static struct template_value *
+source_values(struct ctx *ctx, const struct spec *spec, int64_t from_us, int64_t to_us, const json_t *params,
+    size_t *count)
+{
+	struct template_value *values = ctx_alloc_array(ctx, spec->param_count + 2, sizeof(*values));
+
+	values[0] = (struct template_value){"from", "timestamp with time zone", clock_format(ctx, from_us)};
+	values[1] = (struct template_value){"to", "timestamp with time zone", clock_format(ctx, to_us)};
+	generate_params(ctx, spec, params, values + 2);
+	*count = spec->param_count + 2;
+	return values;
+}
+
 bool
 generate_source(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, int64_t from_us,
     int64_t to_us, const json_t *params, char **sql)
 {
-	struct template_value *values = ctx_alloc_array(ctx, spec->param_count + 2, sizeof(*values));
-	size_t count = 0;
+	size_t count;
+	struct template_value *values = source_values(ctx, spec, from_us, to_us, params, &count);
 
-	values[count++] = (struct template_value){"from", "timestamp with time zone", clock_format(ctx, from_us)};
-	values[count++] = (struct template_value){"to", "timestamp with time zone", clock_format(ctx, to_us)};
-	generate_params(ctx, spec, params, values + count);
-	count += spec->param_count;
 	return template_fill(ctx, table->query_path, table->query, values, count, sql);
+}
+
+struct spec_place
+generate_source_place(struct ctx *ctx, const struct spec *spec, const struct spec_table *table,
+    const int64_t slice_us[2], const json_t *params, int position)
+{
+	struct spec_place place = {.file = table->query_path, .line = 1, .column = 1};
+	size_t count;
+	struct template_value *values = source_values(ctx, spec, slice_us[0], slice_us[1], params, &count);
+
+	if (position > 0)
+		(void)template_place(ctx, table->query, values, count, position, &place.line, &place.column);
+	return place;
 }
 
 bool

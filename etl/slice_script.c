@@ -19,14 +19,20 @@ struct running {
 
 /* The failure, told again with its place. */
 static bool
-blame(struct ctx *ctx, const struct spec_script *script, int line)
+blame(struct running *running, const struct template_statement *statement)
 {
+	struct ctx *ctx = running->ctx;
 	struct failure failure = *ctx_failure(ctx);
+	int line = 1, column = 1;
 
 	if (failure.code != FAIL_SQL_ERROR && failure.code != FAIL_SQL_DATA)
 		return false;
 	fail_clear(ctx);
-	return fail_sql(ctx, failure.code, failure.sqlstate, "%s:%d: %s", script->path, line, failure.message);
+	if (failure.position > 0)
+		(void)template_place(ctx, ctx_strndup(ctx, statement->at, statement->length), running->values,
+		    running->value_count, failure.position, &line, &column);
+	return fail_sql(ctx, failure.code, failure.sqlstate, "%s:%d:%d: %s", running->loading->job->script->path,
+	    statement->line + line - 1, line == 1 ? statement->column + column - 1 : column, failure.message);
 }
 
 static bool
@@ -44,7 +50,7 @@ run_statement(void *arg, const struct template_statement *statement)
 		running->value_count, &sql))
 		return false;
 	if (!pg_query(tmp, loading->warehouse, sql, PG_NO_PARAMS, &rows))
-		return blame(tmp, script, statement->line);
+		return blame(running, statement);
 	trace_statement(running->ctx, loading, ctx_printf(running->ctx, "%s:%d", script->path, statement->line),
 	    since_us, rows.affected);
 	return true;

@@ -62,6 +62,22 @@ compare_columns(struct ctx *ctx, const struct spec_table *table, const struct pg
 	    found.data);
 }
 
+/* What the source has against the query, told again with its place. */
+static bool
+blame(struct ctx *ctx, const struct slice_job *job)
+{
+	const int64_t slice_us[2] = {job->claim->from_us, job->claim->to_us};
+	struct failure failure = *ctx_failure(ctx);
+	struct spec_place place;
+
+	if (failure.code != FAIL_SQL_ERROR)
+		return false;
+	place = generate_source_place(ctx, job->spec, job->table, slice_us, job->claim->params, failure.position);
+	fail_clear(ctx);
+	return fail_sql(ctx, failure.code, failure.sqlstate, "%s:%d:%d: %s", place.file, place.line, place.column,
+	    failure.message);
+}
+
 /* The query as the run's parameters make it. It is described as written: the cut to the declared columns would hide what it has. */
 static bool
 describe_source(struct ctx *ctx, const struct loading *loading, struct pg *source, bool *binary)
@@ -74,7 +90,8 @@ describe_source(struct ctx *ctx, const struct loading *loading, struct pg *sourc
 	if (!generate_source(ctx, loading->job->spec, table, loading->job->claim->from_us, loading->job->claim->to_us,
 		loading->job->claim->params, &whole))
 		return false;
-	return pg_describe(ctx, source, whole, &columns, &count) && compare_columns(ctx, table, columns, count, binary);
+	return pg_describe(ctx, source, whole, &columns, &count) ? compare_columns(ctx, table, columns, count, binary)
+								 : blame(ctx, loading->job);
 }
 
 static bool
@@ -84,7 +101,7 @@ copy_rows(struct ctx *ctx, struct loading *loading, struct pg *source)
 	struct pg_copied copied;
 	struct pg_rows rows;
 	char *extract, *create, *copy_from;
-	bool binary;
+	bool binary = false;
 
 	if (!generate_extract(ctx, job->spec, job->table, job->claim->from_us, job->claim->to_us, job->claim->params,
 		&extract) ||

@@ -223,6 +223,7 @@ struct spec_check {
 	size_t column_count;
 	const char *column;
 	const char *rule, *where; /* SQL expressions; NULL: none */
+	struct spec_place rule_place, where_place;
 	int64_t least_ppm;
 	const struct spec_table *references;
 	const char **referenced; /* the columns of `references`, in the order of columns */

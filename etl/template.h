@@ -20,6 +20,11 @@ struct template_value {
 bool template_fill(struct ctx *ctx, const char *path, const char *sql, const struct template_value *values,
     size_t count, char **filled) MUST_CHECK;
 
+/* Where the character `position` (from 1) of the filled text stands in the template: what a placeholder became stands where it
+ * does. False beyond the end, which is told then. */
+bool template_place(struct ctx *ctx, const char *sql, const struct template_value *values, size_t count, int position,
+    int *line, int *column);
+
 /* Calls visit for each placeholder in order until it says false; used to check a spec. False when it did. */
 typedef bool template_visitor(void *arg, const char *name, int line, int column);
 bool template_scan(const char *sql, template_visitor *visit, void *arg);

@@ -92,8 +92,10 @@ pg_fail_result(struct ctx *ctx, struct pg *pg, const PGresult *result)
 	CTX_SCOPE(tmp, ctx);
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+	bool first = !ctx_failed(ctx), lost;
 	enum fail_code code;
-	bool lost;
+	int64_t at = 0;
 
 	if (message == NULL)
 		message = PQresultErrorMessage(result);
@@ -108,6 +110,8 @@ pg_fail_result(struct ctx *ctx, struct pg *pg, const PGresult *result)
 		code = FAIL_COMMIT_UNKNOWN;
 	(void)fail_sql(ctx, code, sqlstate, "%s at %s: %s%s", pg->what, pg->place,
 	    pg_clean(tmp, &pg->password, message), copy_position(tmp, result));
+	if (first && position != NULL && text_to_i64(position, &at))
+		ctx_failure(ctx)->position = (int)at;
 	if (lost)
 		pg_close(pg);
 	return false;

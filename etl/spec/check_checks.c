@@ -302,6 +302,10 @@ check_check(struct parse *parse, struct spec_check *check, const struct node *ma
 	const struct kind *kind = &kinds[check->kind];
 
 	check_keys(parse, kind, map);
+	if (check->rule != NULL)
+		check->rule_place = node_get(map, "rule")->place;
+	if (check->where != NULL)
+		check->where_place = where->place;
 	if (!check_gate(parse, check, kind, map))
 		return;
 	if (node_text(map, "table") != NULL && (check->table = find_table(parse, table)) == NULL)

@@ -276,7 +276,7 @@ def test_source_column_dropped_below_a_written_query(make):
     service = make()
     source(service, "ALTER TABLE robots RENAME COLUMN software_version TO firmware")
     run_id = service.submit("full")
-    expect(service, run_id, "sql_error", "permanent", "software_version", "source rds")
+    expect(service, run_id, "sql_error", "permanent", "software_version", "source rds", "extract/robots.sql:")
     source(service, "ALTER TABLE robots RENAME COLUMN firmware TO software_version")
     mended(service, run_id)
 

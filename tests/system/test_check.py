@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from service import ROOT
 from test_versions import folder
 
 EXTRACT = "medrobotics/extract/procedures.sql"
@@ -15,8 +16,8 @@ def findings(loaded, tmp_path):
         path = folder(tmp_path, *changes)
         for name, old, new in replace or []:
             file = path / "medrobotics" / name
-            assert old in file.read_text(), (name, old)
-            file.write_text(file.read_text().replace(old, new, 1))
+            assert old is None or old in file.read_text(), (name, old)
+            file.write_text(new if old is None else file.read_text().replace(old, new, 1))
         done = loaded.cli("check", str(path), "--connect", check=False)
         assert done.returncode == (1 if done.stderr else 0), done.stdout + done.stderr
         return [line.removeprefix(f"{path}/medrobotics/") for line in done.stderr.splitlines()]
@@ -30,16 +31,44 @@ def test_nothing_is_wrong(loaded, findings):
 
 
 @pytest.mark.parametrize("name, old, new, says", [
-    ("extract/robots.sql", "FROM ", "FROM no_such_", r"extract/robots\.sql:1:1: .*no_such_"),
     ("extract/procedures.sql", "AS duration_minutes", "AS duration_minute",
      r"pipeline\.yaml:\d+:\d+: .*no column 'duration_minutes'; did you mean 'duration_minute'\?"),
     ("extract/procedures.sql", "AS integer) AS duration_minutes", "AS bigint) AS duration_minutes",
-     r"pipeline\.yaml:\d+:\d+: .*'duration_minutes' as bigint, which is declared integer"),
-    ("views.sql", "discharged_at", "discharged_when", r"views\.sql:\d+:\d+: .*discharged_when"),
-    ("queries/readmissions.sql", "discharged_at", "discharged_when", r"queries/readmissions\.sql:1:1: .*discharged_when")])
-def test_findings(findings, name, old, new, says):
+     r"pipeline\.yaml:\d+:\d+: .*'duration_minutes' as bigint, which is declared integer")])
+def test_columns_that_do_not_fit(findings, name, old, new, says):
     found = findings(replace=[(name, old, new)])
     assert any(re.search(says, line) for line in found), found
+
+
+MEDROBOTICS = ROOT / "sql/pipelines/medrobotics"
+AT = [  # file, old, new with @ before what the database points to, what it says
+    ("extract/robots.sql", "FROM ", "FROM @no_such_", "no_such_"),
+    ("extract/procedures.sql", "p.start_time < :to", "p.start_time < :to AND @p.nothing", "nothing"),
+    ("views.sql", "(discharged_at", "(@discharged_when", "discharged_when"),
+    ("queries/readmissions.sql", "count(discharged_at)", "count(@discharged_when)", "discharged_when"),
+    ("checks/history_overlaps.sql", "effective_to > next", "@effective_too > next", "effective_too"),
+    ("post_load/statistics.sql", "ANALYZE dim_date;", "DELETE FROM dim_date WHERE\n  @nothing = 1;", "nothing"),
+    ("pipeline.yaml", "rule: console_minutes <= duration_minutes", "rule: duration_minutes >= @console_minute", "console_minute"),
+    ("pipeline.yaml", "rule: \"country ~", "rule: \"bed_count > 0 AND @robot_key > 0 AND country ~", "robot_key"),
+    ("pipeline.yaml", "where: \"start_time < :now", "where: \":from IS NOT NULL AND @start_tim < :now", "start_tim")]
+
+
+def test_what_a_database_refuses_has_its_place(findings):
+    """One run for all: each finding stands at the character that the database points to, through placeholders before it."""
+    texts, expected = {}, []
+    for name, old, new, says in AT:
+        text = texts.setdefault(name, (MEDROBOTICS / name).read_text())
+        assert old in text, (name, old)
+        texts[name] = text.replace(old, new.replace("@", f"\0{says}\0"), 1)
+    for name, text in texts.items():
+        for mark in re.findall("\0(\\w+)\0", text):
+            before = text.split(f"\0{mark}\0")[0]
+            clean = re.sub("\0\\w+\0", "", before)
+            expected.append((f"{name}:{clean.count(chr(10)) + 1}:{len(clean.split(chr(10))[-1]) + 1}: ", mark))
+        texts[name] = re.sub("\0\\w+\0", "", text)
+    found = findings(replace=[(name, None, text) for name, text in texts.items()])
+    for start, says in expected:
+        assert any(line.startswith(start) and says in line for line in found), "\n".join([start, says, *found])
 
 
 def test_connection_that_is_missing(findings):

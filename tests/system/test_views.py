@@ -145,7 +145,7 @@ def test_broken_sql_of_our_own_leaves_the_run_partial(make_service, tmp_path):
     run = service.wait(service.submit("dimensions"))
     steps = {step["table"]: step for step in service.steps(run["id"]) if step["kind"] == "sql"}
     assert run["status"] == "partial" and steps["statistics"]["status"] == "succeeded"
-    assert steps["broken"]["error"]["code"] == "sql_error" and "post_load/broken.sql:2: " in steps["broken"]["error"]["message"]
+    assert steps["broken"]["error"]["code"] == "sql_error" and "post_load/broken.sql:2:15: " in steps["broken"]["error"]["message"]
     assert service.sql("warehouse", "SELECT to_regclass('public.half')") == [(None,)]
 
 

@@ -95,7 +95,7 @@ test_failure_says_where_and_leaves_nothing(void **state)
 	struct slice_outcome outcome;
 
 	assert_int_equal(run(loads, &job, &outcome), FAIL_SQL_DATA);
-	assert_non_null(strstr(loads->failure, "post/refresh.sql:3: "));
+	assert_non_null(strstr(loads->failure, "post/refresh.sql:3:3: "));
 	assert_non_null(strstr(loads->failure, "division by zero"));
 	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM public.seen"), "0");
 	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM loadstar.slice_ledger"), "0");

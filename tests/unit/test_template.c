@@ -146,6 +146,59 @@ test_fault(void **state)
 	assert_non_null(template_fault(" /* */ -- nothing", &line, &column));
 }
 
+static int
+characters(const char *from, const char *to)
+{
+	int n = 0;
+
+	for (; from < to; from++)
+		n += (*from & 0xc0) != 0x80;
+	return n;
+}
+
+/* A place in what was filled is found again in the template: each @ where it stands, a value where its placeholder does. */
+static void
+test_place(void **state)
+{
+	static const struct {
+		const char *sql;
+		int line, column, value_line, value_column; /* of the @, and of what the first value stands for */
+	} places[] = {
+	    {"SELECT @ :n", 1, 8, 1, 10},
+	    {"SELECT :n, @", 1, 12, 1, 8},
+	    {"SELECT :from\n  AND x < :to AND @", 2, 19, 1, 8},
+	    {"SELECT 'ä' || :name'x' || @", 1, 27, 1, 15},
+	    {"SELECT :sql,\n :n, 'é',\n\n  \t@", 4, 4, 1, 8},
+	    {"-- :n\nSELECT ':n', :n + @", 2, 19, 2, 14},
+	};
+	struct ctx *ctx = ctx_new("test", 0);
+	int line, column;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH_OF(places); i++) {
+		const char *sql = places[i].sql, *at, *value;
+		char *filled;
+
+		assert_true(template_fill(ctx, "q.sql", sql, values, LENGTH_OF(values), &filled));
+		at = strchr(filled, '@');
+		assert_true(
+		    template_place(ctx, sql, values, LENGTH_OF(values), characters(filled, at) + 1, &line, &column));
+		assert_int_equal(line, places[i].line);
+		assert_int_equal(column, places[i].column);
+		value = strpbrk(strstr(sql, "-- :n") != NULL ? filled + 19 : filled,
+		    "4tc"); /* 42, timestamp, text, count */
+		for (int k = 1; k <= 2; k++) {
+			assert_true(template_place(ctx, sql, values, LENGTH_OF(values), characters(filled, value) + k,
+			    &line, &column));
+			assert_int_equal(line, places[i].value_line);
+			assert_int_equal(column, places[i].value_column);
+		}
+		assert_false(template_place(ctx, sql, values, LENGTH_OF(values), 1000, &line, &column));
+		assert_int_equal(line, places[i].line > places[i].value_line ? places[i].line : places[i].value_line);
+	}
+	ctx_free(ctx);
+}
+
 int
 main(void)
 {
@@ -154,6 +207,7 @@ main(void)
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_scan),
 	    cmocka_unit_test(test_fault),
+	    cmocka_unit_test(test_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
