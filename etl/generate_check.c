@@ -58,12 +58,6 @@ null_test(struct ctx *ctx, struct names names, const char *test, const char *lin
 	return out.data;
 }
 
-bool
-check_is_by_row(const struct spec_check *check)
-{
-	return check->kind == CHECK_COMPLETENESS || check->kind == CHECK_VALIDITY;
-}
-
 /* Whether a row fails. NULL of a rule is no failure, as in CHECK constraints. */
 static char *
 row_fails(struct ctx *ctx, const struct spec_check *check)
@@ -71,25 +65,6 @@ row_fails(struct ctx *ctx, const struct spec_check *check)
 	if (check->kind == CHECK_COMPLETENESS)
 		return ctx_printf(ctx, "(%s)", null_test(ctx, names_of(check), "IS NULL", " OR "));
 	return ctx_printf(ctx, "((\n%s\n) IS FALSE)", check->rule);
-}
-
-static char *
-by_row(struct ctx *ctx, const struct spec *spec, const struct spec_check *const *checks, size_t count,
-    const char *scope)
-{
-	struct text out;
-
-	text_init(&out, ctx);
-	for (size_t i = 0; i < count; i++) {
-		const char *where = checks[i]->where == NULL ? "" : ctx_printf(ctx, "(\n%s\n) AND ", checks[i]->where);
-		const char *only =
-		    checks[i]->where == NULL ? "" : ctx_printf(ctx, " FILTER (WHERE (\n%s\n))", checks[i]->where);
-
-		text_addf(&out, "%scount(*)%s AS rows_checked, count(*) FILTER (WHERE %s%s) AS rows_failed",
-		    i == 0 ? "SELECT " : ",\n       ", only, where, row_fails(ctx, checks[i]));
-	}
-	text_addf(&out, "\n  FROM %s", gate_rows(ctx, spec, checks[0], scope));
-	return out.data;
 }
 
 /* Every row of a group of equals fails. Rows with a NULL in the columns are equal to none, as in UNIQUE constraints. */
@@ -103,47 +78,30 @@ uniqueness(struct ctx *ctx, const struct spec *spec, const struct spec_check *ch
 	    sql_list(ctx, names_of(check), "t"));
 }
 
-/* Rows t with what they refer to: r is empty where that is missing. Rows without a reference are left out, as in foreign keys. */
+/* What rows refer to, joined to them: <alias>.loadstar_key_1 … is empty where that is missing. At most one row for each, and no column of
+ * it has the name of one of theirs. */
 static char *
-references(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
+referred(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *alias)
 {
 	const struct spec_table *other = check->references;
-	struct names key = {.items = check->referenced, .count = check->column_count};
 	bool surrogate = text_equal(check->referenced[0], other->surrogate);
 	const char *known = "";
-	struct text on;
+	struct text keys, on;
 
+	text_init(&keys, ctx);
 	text_init(&on, ctx);
-	for (size_t i = 0; i < key.count; i++)
-		text_addf(&on, "%sr.%s = t.%s", i == 0 ? "" : " AND ", pg_identifier(ctx, key.items[i]),
+	for (size_t i = 0; i < check->column_count; i++) {
+		text_addf(&keys, "%s%s AS loadstar_key_%zu", i == 0 ? "" : ", ",
+		    pg_identifier(ctx, check->referenced[i]), i + 1);
+		text_addf(&on, "%s%s.loadstar_key_%zu = t.%s", i == 0 ? "" : " AND ", alias, i + 1,
 		    pg_identifier(ctx, check->columns[i]));
+	}
 	if (other->kind == TABLE_FACT) /* has no unknown member; -1 stands for no row */
 		known = surrogate && check->allow_unknown ? " UNION SELECT " UNKNOWN_KEY : "";
 	else if (!(surrogate && check->allow_unknown))
 		known = ctx_printf(ctx, " WHERE %s <> " UNKNOWN_KEY, pg_identifier(ctx, other->surrogate));
-	return ctx_printf(ctx, "%s\n  LEFT JOIN (SELECT DISTINCT %s FROM %s%s) r ON %s\n WHERE %s",
-	    checked_rows(ctx, spec, check, scope), sql_list(ctx, key, NULL), sql_table(ctx, spec, other), known,
-	    on.data, null_test(ctx, names_of(check), "IS NOT NULL", " AND "));
-}
-
-static char *
-referential(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
-{
-	return ctx_printf(ctx,
-	    "SELECT count(*) AS rows_checked, count(*) FILTER (WHERE r.%s IS NULL) AS rows_failed\n  FROM %s",
-	    pg_identifier(ctx, check->referenced[0]), references(ctx, spec, check, scope));
-}
-
-/* Of the whole table: a slice of the past says nothing about how fresh the table is. */
-static char *
-freshness(struct ctx *ctx, const struct spec *spec, const struct spec_check *check)
-{
-	char *newest = ctx_printf(ctx, "max(t.%s)", pg_identifier(ctx, check->column));
-
-	return ctx_printf(ctx,
-	    "SELECT %s::timestamptz AS observed,\n"
-	    "       COALESCE(%s::timestamptz >= :now - interval '%lld milliseconds', false) AS passed\n  FROM %s",
-	    newest, newest, (long long)check->max_age_ms, checked_rows(ctx, spec, check, "table"));
+	return ctx_printf(ctx, "\n  LEFT JOIN (SELECT DISTINCT %s FROM %s%s) %s ON %s", keys.data,
+	    sql_table(ctx, spec, other), known, alias, on.data);
 }
 
 /* The rows the slice's last load staged, or left in the slice. */
@@ -161,13 +119,6 @@ previous_rows(struct ctx *ctx, const struct spec *spec, const struct spec_check 
 	return ctx_printf(ctx,
 	    "(SELECT %s\n      %s\n       AND l.slice = :slice\n     ORDER BY l.load_id DESC LIMIT 1)", rows,
 	    sql_loads(ctx, spec, check->table));
-}
-
-static char *
-volume(struct ctx *ctx, const struct spec *spec, const struct spec_check *check, const char *scope)
-{
-	return ctx_printf(ctx, "SELECT count(*) AS rows_checked,\n       %s AS previous\n  FROM %s",
-	    previous_rows(ctx, spec, check), checked_rows(ctx, spec, check, scope));
 }
 
 static char *
@@ -201,20 +152,94 @@ scalar(struct ctx *ctx, const struct spec_check *check)
 	    SAMPLE_TEXT, compare(ctx, check), check->query);
 }
 
+/* A part of a scan that answers several checks: two columns for each, and what has to be joined for them. */
+struct scan {
+	struct ctx *ctx;
+	const struct spec *spec;
+	struct text columns, joins;
+};
+
+/* FILTER (WHERE …) of the rows that the check looks at and that are so; both may be NULL: all rows. */
+static char *
+filter(struct ctx *ctx, const struct spec_check *check, const char *so)
+{
+	if (check->where == NULL)
+		return so == NULL ? ctx_strdup(ctx, "") : ctx_printf(ctx, " FILTER (WHERE %s)", so);
+	if (so == NULL)
+		return ctx_printf(ctx, " FILTER (WHERE (\n%s\n))", check->where);
+	return ctx_printf(ctx, " FILTER (WHERE (\n%s\n) AND %s)", check->where, so);
+}
+
+static void
+scan_rows(struct scan *scan, const struct spec_check *check, const char *looked_at, const char *fails)
+{
+	text_addf(&scan->columns, "count(*)%s AS rows_checked, count(*)%s AS rows_failed",
+	    filter(scan->ctx, check, looked_at), filter(scan->ctx, check, fails));
+}
+
+/* Rows without a reference are left out, as in foreign keys. */
+static void
+scan_references(struct scan *scan, const struct spec_check *check, size_t place)
+{
+	const char *alias = ctx_printf(scan->ctx, "r%zu", place + 1);
+	char *present = null_test(scan->ctx, names_of(check), "IS NOT NULL", " AND ");
+
+	text_add(&scan->joins, referred(scan->ctx, scan->spec, check, alias));
+	scan_rows(scan, check, present, ctx_printf(scan->ctx, "%s AND %s.loadstar_key_1 IS NULL", present, alias));
+}
+
+/* Of the whole table: a slice of the past says nothing about how fresh the table is. */
+static void
+scan_newest(struct scan *scan, const struct spec_check *check)
+{
+	char *newest = ctx_printf(scan->ctx, "(max(t.%s)%s)::timestamptz", pg_identifier(scan->ctx, check->column),
+	    filter(scan->ctx, check, NULL));
+
+	text_addf(&scan->columns,
+	    "%s AS observed,\n       COALESCE(%s >= :now - interval '%lld milliseconds', false) AS passed", newest,
+	    newest, (long long)check->max_age_ms);
+}
+
+static void
+scan_add(struct scan *scan, const struct spec_check *check, size_t place)
+{
+	text_add(&scan->columns, place == 0 ? "SELECT " : ",\n       ");
+	switch (check->kind) {
+	case CHECK_COMPLETENESS:
+	case CHECK_VALIDITY: scan_rows(scan, check, NULL, row_fails(scan->ctx, check)); return;
+	case CHECK_REFERENTIAL: scan_references(scan, check, place); return;
+	case CHECK_FRESHNESS: scan_newest(scan, check); return;
+	case CHECK_VOLUME:
+		text_addf(&scan->columns, "count(*)%s AS rows_checked,\n       %s AS previous",
+		    filter(scan->ctx, check, NULL), previous_rows(scan->ctx, scan->spec, check));
+		return;
+	case CHECK_UNIQUENESS:
+	case CHECK_SQL: return;
+	}
+}
+
+bool
+check_shares_scan(const struct spec_check *check)
+{
+	return check->kind != CHECK_UNIQUENESS && check->kind != CHECK_SQL;
+}
+
 char *
 generate_check(struct ctx *ctx, const struct spec *spec, const struct spec_check *const *checks, size_t count,
     const char *scope)
 {
-	switch (checks[0]->kind) {
-	case CHECK_COMPLETENESS:
-	case CHECK_VALIDITY: break;
-	case CHECK_UNIQUENESS: return uniqueness(ctx, spec, checks[0], scope);
-	case CHECK_REFERENTIAL: return referential(ctx, spec, checks[0], scope);
-	case CHECK_FRESHNESS: return freshness(ctx, spec, checks[0]);
-	case CHECK_VOLUME: return volume(ctx, spec, checks[0], scope);
-	case CHECK_SQL: return scalar(ctx, checks[0]);
-	}
-	return by_row(ctx, spec, checks, count, scope);
+	struct scan scan = {.ctx = ctx, .spec = spec};
+
+	if (checks[0]->kind == CHECK_UNIQUENESS)
+		return uniqueness(ctx, spec, checks[0], scope);
+	if (checks[0]->kind == CHECK_SQL)
+		return scalar(ctx, checks[0]);
+	text_init(&scan.columns, ctx);
+	text_init(&scan.joins, ctx);
+	for (size_t i = 0; i < count; i++)
+		scan_add(&scan, checks[i], i);
+	return ctx_printf(ctx, "%s\n  FROM %s%s", scan.columns.data, gate_rows(ctx, spec, checks[0], scope),
+	    scan.joins.data);
 }
 
 /* Columns to be shown. */
@@ -309,8 +334,9 @@ generate_check_sample(struct ctx *ctx, const struct spec *spec, const struct spe
 		    sql_equal(ctx, names_of(check), "t", "d"));
 		break;
 	case CHECK_REFERENTIAL:
-		rows = ctx_printf(ctx, "%s AND r.%s IS NULL", references(ctx, spec, check, scope),
-		    pg_identifier(ctx, check->referenced[0]));
+		rows = ctx_printf(ctx, "%s%s\n         WHERE %s AND r.loadstar_key_1 IS NULL",
+		    checked_rows(ctx, spec, check, scope), referred(ctx, spec, check, "r"),
+		    null_test(ctx, names_of(check), "IS NOT NULL", " AND "));
 		break;
 	default: return NULL;
 	}

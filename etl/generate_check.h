@@ -11,16 +11,16 @@
 
 enum { CHECK_SAMPLE_ROWS = 10 };
 
-/* True for kinds that look at row after row and can be asked together, in one pass over the rows. */
-bool check_is_by_row(const struct spec_check *check);
+/* True for kinds that one scan of the rows answers together with others. Uniqueness has to bring equal rows together, a pass of its own. */
+bool check_shares_scan(const struct spec_check *check);
 
 /*
- * One statement for `count` checks of one table and gate: one row. By kind and in order of the columns
- *   completeness, validity, uniqueness, referential   rows_checked, rows_failed (for each check)
+ * One statement for `count` checks of one table and gate: one row. Two columns for each check, by kind
+ *   completeness, validity, uniqueness, referential   rows_checked, rows_failed
  *   freshness                                         observed, passed
  *   volume                                            rows_checked, previous (rows of the slice's last load; NULL: none)
  *   sql                                               observed, passed
- * More than one check only when all are by row.
+ * More than one check only when all share a scan.
  */
 char *generate_check(struct ctx *ctx, const struct spec *spec, const struct spec_check *const *checks, size_t count,
     const char *scope);

@@ -1,5 +1,6 @@
 /*
- * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice, then post_load, then views, then checks.
+ * plan: what a run means, as steps in waves: ddl, then dimensions, then facts slice by slice, then post_load, then views, then checks. Checks of
+ * a whole table are a wave of their own between it and what is built on it.
  *
  * Slices lie on the grid of their period (clock.h); a range that is not on the grid gets a shorter first or last slice. The
  * last slice of `full` and `facts` holds now − lag: its end is not over, so that it is committed `open` and done again.
@@ -81,23 +82,6 @@ plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *c
 			if (is_meant(spec, claim, table))
 				(*tables)[(*count)++] = table;
 		}
-	}
-}
-
-void
-plan_checks(struct ctx *ctx, const struct spec *spec, const struct spec_table *const *tables, size_t table_count,
-    const struct spec_check ***checks, size_t *count)
-{
-	*checks = ctx_alloc_array(ctx, spec->check_count + 1, sizeof(**checks));
-	*count = 0;
-	for (size_t i = 0; i < spec->check_count; i++) {
-		const struct spec_check *check = &spec->checks[i];
-		bool due = check->table == NULL;
-
-		for (size_t k = 0; k < table_count && !due; k++)
-			due = tables[k] == check->table;
-		if (check->gate == GATE_RUN && due)
-			(*checks)[(*count)++] = check;
 	}
 }
 
@@ -216,8 +200,8 @@ resolve(struct planning *planning, const struct slice_job *job, struct intervals
 	return choose(planning, job, list);
 }
 
-static struct step_plan
-new_step(struct ctx *ctx, const char *kind, int64_t wave)
+struct step_plan
+plan_new_step(struct ctx *ctx, const char *kind, int64_t wave)
 {
 	return (struct step_plan){.id = uuid_make(ctx), .kind = kind, .wave = wave, .fail_run = true};
 }
@@ -235,7 +219,7 @@ whole_table(struct step_plan *step, const char *table)
 struct step_plan
 plan_table_step(struct ctx *ctx, const struct spec_table *table)
 {
-	struct step_plan step = new_step(ctx,
+	struct step_plan step = plan_new_step(ctx,
 	    table->is_stage                  ? "stage"
 	    : table->kind == TABLE_DIMENSION ? "dimension"
 					     : "fact",
@@ -318,18 +302,6 @@ add_table(struct planning *planning, const struct spec_table *table)
 	return true;
 }
 
-/* After the last wave any table has. */
-static int64_t
-wave_after_tables(const struct spec *spec)
-{
-	int64_t wave = 2;
-
-	for (size_t i = 0; i < spec->table_count; i++)
-		if (wave <= spec->tables[i].wave)
-			wave = spec->tables[i].wave + 1;
-	return wave;
-}
-
 /* One after the other, as they are declared. What fails here does not undo what was loaded, and the others go on. */
 static void
 add_scripts(struct planning *planning)
@@ -337,7 +309,7 @@ add_scripts(struct planning *planning)
 	const struct spec *spec = planning->job->spec;
 
 	for (size_t i = 0; i < spec->script_count; i++) {
-		struct step_plan step = new_step(planning->ctx, "sql", wave_after_tables(spec) + (int64_t)i);
+		struct step_plan step = plan_new_step(planning->ctx, "sql", plan_wave_after_tables(spec) + (int64_t)i);
 
 		whole_table(&step, spec->scripts[i].name);
 		step.fail_run = false;
@@ -350,26 +322,13 @@ static void
 add_views(struct planning *planning)
 {
 	const struct spec *spec = planning->job->spec;
-	struct step_plan step = new_step(planning->ctx, "view", wave_after_tables(spec) + (int64_t)spec->script_count);
+	struct step_plan step =
+	    plan_new_step(planning->ctx, "view", plan_wave_after_tables(spec) + (int64_t)spec->script_count);
 
 	if (spec->view_count == 0)
 		return;
 	step.fail_run = false;
 	plan_add_step(planning, step);
-}
-
-/* The gate run: one step, so that all its checks see one snapshot and one failure hides no other. */
-static void
-add_checks(struct planning *planning, const struct spec_table *const *tables, size_t table_count)
-{
-	const struct spec *spec = planning->job->spec;
-	const struct spec_check **checks;
-	size_t count;
-
-	plan_checks(planning->ctx, spec, tables, table_count, &checks, &count);
-	if (count > 0)
-		plan_add_step(planning,
-		    new_step(planning->ctx, "check", wave_after_tables(spec) + (int64_t)spec->script_count + 1));
 }
 
 bool
@@ -383,13 +342,17 @@ plan_make(struct ctx *ctx, const struct slice_job *job, struct pool *control, st
 	plan_tables(ctx, job->spec, job->claim, &tables, &count);
 	if (count == 0)
 		return true;
-	plan_add_step(&planning, new_step(ctx, "ddl", 1));
-	for (size_t i = 0; i < count; i++)
+	plan_add_step(&planning, plan_new_step(ctx, "ddl", 1));
+	for (size_t i = 0; i < count; i++) {
+		size_t before = plan->count;
+
 		if (!add_table(&planning, tables[i]))
 			return false;
+		plan_add_table_checks(&planning, tables[i], before);
+	}
 	add_out_of_range(&planning);
 	add_scripts(&planning);
 	add_views(&planning);
-	add_checks(&planning, tables, count);
+	plan_add_run_checks(&planning);
 	return !ctx_failed(ctx);
 }

@@ -15,8 +15,9 @@ struct plan {
 void plan_tables(struct ctx *ctx, const struct spec *spec, const struct step_claim *claim,
     const struct spec_table ***tables, size_t *count);
 
-/* Checks of the gate run that follow a run of these tables. */
-void plan_checks(struct ctx *ctx, const struct spec *spec, const struct spec_table *const *tables, size_t table_count,
+/* What a check step asks: that of a table (claim->table) its checks of the scope table, the run's own the checks of the gate run that
+ * follow the run's tables. */
+void plan_checks(struct ctx *ctx, const struct spec *spec, const struct step_claim *claim,
     const struct spec_check ***checks, size_t *count);
 
 /* Canonical name of an interval: "2024-01-01T00:00:00Z/2024-02-01T00:00:00Z". */

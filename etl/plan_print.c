@@ -42,14 +42,15 @@ add_check(struct ctx *ctx, json_t *list, const struct spec *spec, const struct s
 	    generate_check(ctx, spec, &check, 1, scope));
 }
 
-/* Checks of a gate of slices, each as it is asked by itself. */
+/* Checks of a gate of slices, each as it is asked by itself; those of the whole table, which a step of its own asks, come last. */
 static void
 add_checks(struct ctx *ctx, json_t *list, const struct slice_job *job, const struct spec_table *table,
     enum check_gate gate, const char *scope)
 {
 	for (size_t i = 0; i < job->spec->check_count; i++)
 		if (job->spec->checks[i].gate == gate && job->spec->checks[i].table == table)
-			add_check(ctx, list, job->spec, &job->spec->checks[i], scope);
+			add_check(ctx, list, job->spec, &job->spec->checks[i],
+			    spec_check_is_after(&job->spec->checks[i]) ? "table" : scope);
 }
 
 /* What the plan itself asks the source about slices that are loaded, here about one of them. */
@@ -171,12 +172,10 @@ static void
 put_run_checks(struct ctx *ctx, const struct slice_job *job, json_t *sql)
 {
 	json_t *list = json_new_array(ctx);
-	const struct spec_table **tables;
 	const struct spec_check **checks;
-	size_t table_count, count;
+	size_t count;
 
-	plan_tables(ctx, job->spec, job->claim, &tables, &table_count);
-	plan_checks(ctx, job->spec, tables, table_count, &checks, &count);
+	plan_checks(ctx, job->spec, job->claim, &checks, &count);
 	for (size_t i = 0; i < count; i++)
 		add_check(ctx, list, job->spec, checks[i], "table");
 	if (count > 0)

@@ -85,8 +85,8 @@ bool slice_apply_ddl(struct ctx *ctx, const struct slice_job *job, const struct 
  * ones after it, and made again. FAIL_SQL_ERROR names the view and its place. */
 bool slice_apply_views(struct ctx *ctx, const struct slice_job *job) MUST_CHECK;
 
-/* The check step: checks of the gate run, asked in one snapshot. FAIL_QUALITY_FAILED when one of severity error did not pass; their
- * results are in the outcome either way. */
+/* The check step: checks of whole tables, asked in one snapshot, and those with `retry` again. FAIL_QUALITY_FAILED when one of severity
+ * error did not pass, FAIL_CHECK_ERROR or a timeout when one could not be asked; results are in the outcome either way. */
 bool slice_ask_checks(struct ctx *ctx, const struct slice_job *job, const struct spec_check *const *checks,
     size_t count, struct slice_outcome *outcome) MUST_CHECK;
 

@@ -18,7 +18,8 @@ shows_something(const struct failure *failure)
 {
 	enum fail_class class = fail_kind(failure->code)->class;
 
-	return class == FAIL_CLASS_DATA || class == FAIL_CLASS_QUALITY || failure->code == FAIL_ROW_LAW;
+	return class == FAIL_CLASS_DATA || class == FAIL_CLASS_QUALITY || failure->code == FAIL_ROW_LAW ||
+	       failure->code == FAIL_CHECK_ERROR;
 }
 
 /* What PUBLISH refused is only to be seen before its rollback, unless the server has given the transaction up: then what STAGE

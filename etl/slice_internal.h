@@ -109,7 +109,8 @@ void log_guards(struct ctx *ctx, struct loading *loading);
 /* Notes a statement for the run's log. */
 void trace_statement(struct ctx *ctx, struct loading *loading, const char *name, int64_t since_us, int64_t rows);
 
-/* slice_checks.c: the gates. FAIL_QUALITY_FAILED when a check of severity error did not pass; results go to the outcome. */
+/* slice_checks.c: the gates. FAIL_QUALITY_FAILED when a check of severity error did not pass, FAIL_CHECK_ERROR or a timeout when one
+ * could not be asked; results go to the outcome. */
 bool check_staged(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 bool check_published(struct ctx *ctx, struct loading *loading) MUST_CHECK;
 

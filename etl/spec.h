@@ -178,7 +178,8 @@ struct spec_table {
 	bool fail_run; /* on_error: fail (default), or continue */
 	struct retry_policy retry;
 	struct spec_timeouts timeouts;
-	int64_t wave; /* dimensions 2…, facts after them, each after those it looks up (0 plan, 1 ddl) */
+	int64_t wave;       /* dimensions 2…, facts after them, each after those it looks up (0 plan, 1 ddl) */
+	bool checked_after; /* checks of it are a step of their own, in the wave after it */
 	struct spec_place place;
 };
 
@@ -218,6 +219,7 @@ struct spec_check {
 	const struct spec_table *table; /* NULL: sql across tables */
 	bool warn;                      /* severity */
 	enum check_gate gate;
+	bool whole; /* gate published: scope table */
 	const char *comment;
 	const char **columns;
 	size_t column_count;
@@ -236,9 +238,14 @@ struct spec_check {
 	const char *expected;                    /* number, true or false, text */
 	const char *expected_min, *expected_max; /* numbers; NULL: none */
 	const char *tolerance;                   /* a number */
-	int64_t retry;
+	int64_t retry, retry_wait_ms;
 	struct spec_place place;
 };
+
+/* Asked once a run in a step after the table's last slice: gate published, scope table, of a table that is loaded in slices. Of one that
+ * is loaded whole there is one slice, and its transaction asks. */
+bool spec_check_is_after(const struct spec_check *check);
+
 const char *check_kind_name(enum check_kind kind);
 const char *check_gate_name(enum check_gate gate);
 const char *check_severity_name(const struct spec_check *check);

@@ -78,16 +78,14 @@ apply_views(struct ctx *ctx, const struct step_work *work, struct step_done *don
 	return slice_apply_views(ctx, &work->job);
 }
 
-/* What must hold across tables, now that they are loaded. */
+/* What must hold across tables, now that they are loaded; or of one table, before others are built on it. */
 static bool
 ask_checks(struct ctx *ctx, const struct step_work *work, struct step_done *done)
 {
-	const struct spec_table **tables;
 	const struct spec_check **checks;
-	size_t table_count, count;
+	size_t count;
 
-	plan_tables(ctx, work->job.spec, work->claim, &tables, &table_count);
-	plan_checks(ctx, work->job.spec, tables, table_count, &checks, &count);
+	plan_checks(ctx, work->job.spec, work->claim, &checks, &count);
 	return slice_ask_checks(ctx, &work->job, checks, count, &done->outcome);
 }
 

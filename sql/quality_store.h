@@ -11,7 +11,7 @@
 #include "sql/step_store.h"
 
 /* Writes results, adds them to change->run, and logs those that did not pass. checks: an array of the contract's results without run_id
- * and pipeline, with `attempt` and `error`; NULL, null or empty: nothing. */
+ * and pipeline, with `attempt` and `error`; NULL or null: nothing; empty: none, and those of the step's other attempts count no more. */
 bool quality_write(struct change *change, const struct step_claim *claim, const json_t *checks) MUST_CHECK;
 
 /* A run's results in the order they were kept, each an object of the contract. after_id 0: from the start; next_id: of the last

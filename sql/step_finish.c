@@ -121,6 +121,13 @@ step_succeed(struct ctx *ctx, struct pg *db, const struct step_claim *claim, con
 				       quality_write(&change, claim, result->checks) && change_settle(&change, false));
 }
 
+/* An attempt that asked nothing leaves what an earlier one was told. */
+static bool
+write_evidence(struct change *change, const struct step_claim *claim, const json_t *checks)
+{
+	return json_array_size(checks) == 0 || quality_write(change, claim, checks);
+}
+
 /* Ends the holder's step badly, as ending says. */
 static bool
 end_badly(struct change *change, const struct step_claim *claim, const char *boot_id, const struct ending *ending,
@@ -142,7 +149,7 @@ end_badly(struct change *change, const struct step_claim *claim, const char *boo
 	change->step_id = claim->id;
 	change->run.steps_done++;
 	return change_end(change,
-	    quality_write(change, claim, ending->checks) && change_settle(change, failed && pg_bool(&rows, 0, 0)));
+	    write_evidence(change, claim, ending->checks) && change_settle(change, failed && pg_bool(&rows, 0, 0)));
 }
 
 bool
@@ -193,7 +200,7 @@ release(struct change *change, const struct step_claim *claim, const char *boot_
 	change_log(change, how->level, claim->id, how->message, fields);
 	change->step_id = claim->id;
 	change->work = how->wait_ms == 0 || pg_value(&rows, 0, 1) != NULL;
-	return change_end(change, quality_write(change, claim, how->checks));
+	return change_end(change, write_evidence(change, claim, how->checks));
 }
 
 bool

@@ -23,9 +23,9 @@ static const struct kind {
 	" references allow_unknown where at_least "},
     {"volume", GATE_STAGING, AT(STAGING) | AT(PUBLISHED) | AT(RUN), " ",
 	" min max least_of_previous most_of_previous where "},
-    {"sql", GATE_RUN, AT(STAGING) | AT(PUBLISHED) | AT(RUN), " query expect ", " tolerance retry "},
+    {"sql", GATE_RUN, AT(STAGING) | AT(PUBLISHED) | AT(RUN), " query expect ", " tolerance "},
 };
-static const char common_keys[] = " name kind table severity gate comment ";
+static const char common_keys[] = " name kind table severity gate scope comment retry retry_wait ";
 static const char *const gate_names[] = {"staging", "published", "run"};
 
 const char *
@@ -38,6 +38,13 @@ const char *
 check_gate_name(enum check_gate gate)
 {
 	return gate_names[gate];
+}
+
+bool
+spec_check_is_after(const struct spec_check *check)
+{
+	return check->gate == GATE_PUBLISHED && check->whole && check->table != NULL &&
+	       (check->table->time != NULL || spec_table_is_fed_by_files(check->table));
 }
 
 const char *
@@ -195,9 +202,11 @@ check_volume(struct parse *parse, const struct spec_check *check, const struct n
 		    "a volume check needs min, max, least_of_previous or most_of_previous");
 	if (check->max_rows >= 0 && check->min_rows > check->max_rows)
 		(void)finding(&parse->findings, &map->place, "'min' is above 'max'");
-	if (check->gate == GATE_RUN && (check->least_of_previous_ppm >= 0 || check->most_of_previous_ppm >= 0))
+	if ((check->gate == GATE_RUN || check->whole) &&
+	    (check->least_of_previous_ppm >= 0 || check->most_of_previous_ppm >= 0))
 		(void)finding(&parse->findings, &map->place,
-		    "shares of the previous load are of a slice: use the gate staging or published");
+		    "shares of the previous load are of a slice: use the gate staging or published%s",
+		    check->whole ? " with the scope slice" : "");
 	if ((check->least_of_previous_ppm >= 0 || check->most_of_previous_ppm >= 0) && check->where != NULL)
 		(void)finding(&parse->findings, &node_get(map, "where")->key_place,
 		    "'where' does not go with shares of the previous load, which was not counted by it");
@@ -223,8 +232,9 @@ visit(void *arg, const char *name, int line, int column)
 		return true;
 	if (strcmp(name, "from") != 0 && strcmp(name, "to") != 0)
 		(void)finding(findings, &place, "unknown placeholder ':%s'; a check has :from, :to and :now", name);
-	else if (check->gate == GATE_RUN)
-		(void)finding(findings, &place, "':%s' is of a slice: the gate run has none", name);
+	else if (check->gate == GATE_RUN || check->whole)
+		(void)finding(findings, &place, "':%s' is of a slice: the %s has none", name,
+		    check->whole ? "scope table" : "gate run");
 	else if (check->table != NULL && check->table->time == NULL)
 		(void)finding(findings, &place, "':%s' needs 'time': '%s' is loaded whole", name, check->table->name);
 	return true;
@@ -279,19 +289,47 @@ check_query_text(struct parse *parse, struct spec_check *check, const struct nod
 	(void)template_scan(check->query, visit, &scan);
 }
 
+static void
+check_retry(struct parse *parse, const struct spec_check *check, const struct node *map)
+{
+	const struct node *retry = node_get(map, "retry"), *wait = node_get(map, "retry_wait");
+
+	if (retry != NULL && check->gate != GATE_RUN)
+		(void)finding(&parse->findings, &retry->key_place,
+		    "'retry' needs the gate run: within a slice the answer stays the same");
+	if (wait != NULL && check->retry == 0)
+		(void)finding(&parse->findings, &wait->key_place, "'retry_wait' needs 'retry'");
+}
+
+/* How fresh a table is, no slice of it says. */
+static void
+check_scope(struct parse *parse, struct spec_check *check, const struct node *map)
+{
+	const struct node *scope = node_get(map, "scope");
+
+	if (scope != NULL && check->gate != GATE_PUBLISHED)
+		(void)finding(&parse->findings, &scope->key_place,
+		    "'scope' is of the gate published: staging looks at a slice, run at whole tables");
+	if (check->gate != GATE_PUBLISHED || check->kind != CHECK_FRESHNESS)
+		return;
+	if (scope != NULL && !check->whole)
+		(void)finding(&parse->findings, &scope->place,
+		    "freshness is of a whole table: a slice of the past says nothing of it");
+	check->whole = true;
+}
+
 static bool
 check_gate(struct parse *parse, struct spec_check *check, const struct kind *kind, const struct node *map)
 {
-	const struct node *gate = node_get(map, "gate"), *retry = node_get(map, "retry");
+	const struct node *gate = node_get(map, "gate");
 
 	if (gate == NULL)
 		check->gate = kind->gate;
 	else if ((kind->gates >> check->gate & 1) == 0)
 		return finding(&parse->findings, &gate->place, "a %s check cannot be asked at the gate %s", kind->name,
 		    gate_names[check->gate]);
-	if (retry != NULL && check->gate != GATE_RUN)
-		(void)finding(&parse->findings, &retry->key_place,
-		    "'retry' needs the gate run: within a slice the answer stays the same");
+	check_retry(parse, check, map);
+	check_scope(parse, check, map);
 	return true;
 }
 

@@ -177,8 +177,8 @@ check_document(struct parse *parse)
 		check_lookups(parse, &spec->tables[i], parse->table_nodes[i]);
 		check_query(parse, &spec->tables[i], parse->table_nodes[i], used);
 	}
-	check_waves(parse);
 	check_checks(parse);
+	check_waves(parse);
 	for (size_t i = 0; i < spec->param_count; i++) {
 		spec->params[i].in_query = spec->params[i].in_query || used[i]; /* one of post_load may */
 		if (!spec->params[i].in_query && !spec->params[i].picks_batch && parse->findings.count == 0)

@@ -194,6 +194,13 @@ check_lookups(struct parse *parse, struct spec_table *table, const struct node *
 		check_lookup(parse, table, &table->lookups[i], child);
 }
 
+/* Of its own steps. */
+static int64_t
+last_wave(const struct spec_table *table)
+{
+	return table->wave + (table->checked_after ? 1 : 0);
+}
+
 /* Raises a table above the dimensions it looks up; false when it was already. */
 static bool
 raise(struct spec_table *table)
@@ -203,8 +210,8 @@ raise(struct spec_table *table)
 	for (size_t i = 0; i < table->lookup_count; i++) {
 		const struct spec_table *dimension = table->lookups[i].dimension;
 
-		if (dimension != NULL && table->wave <= dimension->wave) {
-			table->wave = dimension->wave + 1;
+		if (dimension != NULL && table->wave <= last_wave(dimension)) {
+			table->wave = last_wave(dimension) + 1;
 			raised = true;
 		}
 	}
@@ -233,23 +240,33 @@ raise_kind(struct parse *parse, enum table_kind kind)
 	}
 }
 
-/* Dimensions from wave 2 on, then the facts; each above those it looks up. */
+static void
+find_checked_after(struct spec *spec)
+{
+	for (size_t i = 0; i < spec->table_count; i++)
+		for (size_t k = 0; k < spec->check_count; k++)
+			if (spec->checks[k].table == &spec->tables[i] && spec_check_is_after(&spec->checks[k]))
+				spec->tables[i].checked_after = true;
+}
+
+/* Staging in wave 2; dimensions after it, then the facts; each above those it looks up, and above what is asked of those. */
 void
 check_waves(struct parse *parse)
 {
 	struct spec *spec = parse->spec;
 	int64_t first = 2, last;
 
+	find_checked_after(spec);
 	for (size_t i = 0; i < spec->table_count; i++)
-		if (spec->tables[i].is_stage)
-			first = 3;
+		if (spec->tables[i].is_stage && first < 3 + (spec->tables[i].checked_after ? 1 : 0))
+			first = 3 + (spec->tables[i].checked_after ? 1 : 0);
 	last = first;
 	for (size_t i = 0; i < spec->table_count; i++)
 		spec->tables[i].wave = first;
 	raise_kind(parse, TABLE_DIMENSION);
 	for (size_t i = 0; i < spec->table_count; i++)
-		if (spec->tables[i].kind == TABLE_DIMENSION && spec->tables[i].wave > last)
-			last = spec->tables[i].wave;
+		if (spec->tables[i].kind == TABLE_DIMENSION && last_wave(&spec->tables[i]) > last)
+			last = last_wave(&spec->tables[i]);
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (spec->tables[i].kind == TABLE_FACT)
 			spec->tables[i].wave = spec->tables[i].is_stage ? 2 : last + 1;

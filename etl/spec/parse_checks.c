@@ -90,6 +90,7 @@ read_check(struct parse *parse, struct spec_check *check, const struct node *map
 	    .max_rows = -1,
 	    .least_of_previous_ppm = -1,
 	    .most_of_previous_ppm = -1,
+	    .retry_wait_ms = 1000,
 	};
 	if (!read_section(parse, IN(CHECK), map, check) && map->kind != NODE_MAP)
 		return;

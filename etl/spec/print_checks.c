@@ -91,6 +91,7 @@ spec_checks_to_json(struct ctx *ctx, const struct spec *spec)
 		json_put_string(ctx, object, "table", check->table != NULL ? check->table->name : NULL);
 		json_put_string(ctx, object, "severity", check_severity_name(check));
 		json_put_string(ctx, object, "gate", check_gate_name(check->gate));
+		json_put_string(ctx, object, "scope", check->whole || check->gate == GATE_RUN ? "table" : "slice");
 		json_put_string(ctx, object, "comment", check->comment);
 		json_put(object, "columns", columns);
 		json_put_string(ctx, object, "rule", check->rule);

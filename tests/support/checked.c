@@ -1,7 +1,9 @@
 #include "tests/support/checked.h"
 
 #include "base/bug.h"
+#include "base/fail.h"
 #include "base/text.h"
+#include "etl/plan.h"
 
 static const char document[] =
     "spec: 1\n"
@@ -66,6 +68,50 @@ checked_results(struct loads *loads, const struct slice_outcome *outcome)
 		text_addf(&out, "%s%s %s %s", i == 0 ? "" : "\n", json_string_or(result, "check", "?"),
 		    json_string_or(result, "status", "?"), json_string_or(result, "observed", "-"));
 	return out.data;
+}
+
+struct slice_job
+checked_job_after(struct loads *loads, const char *table)
+{
+	struct slice_job job = loads_job(loads, "fact_sale", -1);
+	struct step_claim *claim = ctx_alloc(loads->ctx, sizeof(*claim));
+	json_t *tables = json_new_array(loads->ctx);
+
+	json_add_string(loads->ctx, tables, "fact_sale");
+	*claim = *job.claim;
+	claim->table = table;
+	claim->scope = claim->slice = NULL;
+	claim->run_type = "facts";
+	claim->tables = tables;
+	job.claim = claim;
+	job.table = table != NULL ? job.table : NULL;
+	return job;
+}
+
+enum fail_code
+checked_ask(struct loads *loads, struct slice_job *job, struct slice_outcome *outcome)
+{
+	struct ctx *ctx = ctx_new("check", 0);
+	const struct spec_check **due;
+	enum fail_code code = FAIL_NONE;
+	size_t count;
+
+	plan_checks(loads->ctx, loads->spec, job->claim, &due, &count);
+	if (!slice_ask_checks(ctx, job, due, count, outcome)) {
+		code = ctx_failure(ctx)->code;
+		loads->failure = ctx_strdup(loads->ctx, ctx_failure(ctx)->message);
+	}
+	outcome->checks = json_trusted(loads->ctx, json_text(ctx, outcome->checks));
+	ctx_free(ctx);
+	return code;
+}
+
+enum fail_code
+checked_after(struct loads *loads, const char *table, struct slice_outcome *outcome)
+{
+	struct slice_job job = checked_job_after(loads, table);
+
+	return checked_ask(loads, &job, outcome);
 }
 
 const json_t *

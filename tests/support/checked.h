@@ -14,6 +14,12 @@ const struct spec *checked_spec(struct ctx *ctx, const char *checks);
 /* The results of an outcome: "check status observed" a line. Lives in the ctx. */
 const char *checked_results(struct loads *loads, const struct slice_outcome *outcome);
 
+/* The check step's job: of a table's whole, or of the gate run (NULL) after a run of fact_sale. */
+struct slice_job checked_job_after(struct loads *loads, const char *table);
+/* Asks what that step asks; FAIL_NONE when it went well. */
+enum fail_code checked_ask(struct loads *loads, struct slice_job *job, struct slice_outcome *outcome);
+enum fail_code checked_after(struct loads *loads, const char *table, struct slice_outcome *outcome);
+
 /* The result of a check; NULL: none. */
 const json_t *checked_result(const struct slice_outcome *outcome, const char *check);
 

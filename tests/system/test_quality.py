@@ -7,6 +7,7 @@ import pytest
 
 import api
 from service import Service
+from test_versions import files
 
 FIELDS = {"run_id", "pipeline", "table", "check", "kind", "severity", "gate", "scope", "status", "expected", "observed",
           "rows_checked", "rows_failed", "sample", "at", "duration_ms", "error", "step_id", "attempt", "slice"}
@@ -85,6 +86,28 @@ def test_declared_checks_and_their_sql_are_told(checked):
     assert ("check staging", "procedures_duration_sane") in told and ("check published", "procedures_robot_known") in told
     assert {entry["name"] for entry in plan["sql"]["checks of the run"]} == {
         "surgeons_facility_known", "procedures_fresh", "history_overlaps"}
+
+
+def test_scope_table_is_asked_once_before_what_is_built_on_it(checked):
+    shipped = checked.get("/v1/pipelines/medrobotics").json()["version"]
+    scoped = files("checks:\n", "checks:\n  - { name: few, kind: volume, table: fact_procedures, gate: published, scope: table, max: 10 }\n",
+                   "    on_error: continue", "")
+    assert checked.post("/v1/pipelines", {"files": scoped}).status_code == 200
+    submitted = checked.submit("range", **{"from": api.month(2), "to": api.month(0), "tables": ["fact_procedures", "fact_procedure_telemetry"]})
+    run = checked.wait(submitted)
+    assert run["status"] == "failed" and run["error"]["code"] == "quality_failed" and run["error"]["table"] == "fact_procedures", run["error"]
+    steps = checked.steps(run["id"])
+    assert [s["status"] for s in steps if s["kind"] == "fact" and s["table"] == "fact_procedures"] == ["succeeded"] * 2
+    after = [s for s in steps if s["kind"] == "check" and s["table"] == "fact_procedures"]
+    assert [(s["status"], s["slice"], len(s["attempts"])) for s in after] == [("failed", None, 1)]
+    built = [s for s in steps if s["table"] == "fact_procedure_telemetry"]
+    assert built and {s["status"] for s in built} == {"skipped"} and built[0]["reason"]["code"] == "upstream_failed"
+    found = [i for i in results(checked, run["links"]["quality"]) if i["check"] == "few"]
+    assert [(i["scope"], i["gate"], i["status"], i["rows_checked"]) for i in found] == [("table", "published", "failed", 600)]
+    assert checked.post(f"/v1/pipelines/medrobotics/versions/{shipped}/activate", {}).status_code == 200
+    assert checked.post(f"/v1/runs/{run['id']}/retry", {"spec": "current"}).status_code == 202
+    run = checked.wait(submitted)
+    assert run["status"] == "succeeded" and run["quality"]["failed"] == 0, run
 
 
 def test_bent_operations(checked):

@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/text.h"
-#include "etl/plan.h"
 #include "tests/support/checked.h"
 #include "tests/support/pg_cluster.h"
 
@@ -167,25 +166,7 @@ test_a_commit_that_is_found_tells_its_results(void **state)
 static enum fail_code
 ask_run(struct loads *loads, struct slice_outcome *outcome)
 {
-	struct slice_job job = loads_job(loads, "fact_sale", -1);
-	struct step_claim claim = *job.claim;
-	struct ctx *ctx = ctx_new("run", 0);
-	const struct spec_table *table = job.table;
-	const struct spec_check **due;
-	enum fail_code code = FAIL_NONE;
-	size_t count;
-
-	claim.table = claim.scope = claim.slice = NULL;
-	job.claim = &claim;
-	job.table = NULL;
-	plan_checks(loads->ctx, loads->spec, &table, 1, &due, &count);
-	if (!slice_ask_checks(ctx, &job, due, count, outcome)) {
-		code = ctx_failure(ctx)->code;
-		loads->failure = ctx_strdup(loads->ctx, ctx_failure(ctx)->message);
-	}
-	outcome->checks = json_trusted(loads->ctx, json_text(ctx, outcome->checks));
-	ctx_free(ctx);
-	return code;
+	return checked_after(loads, NULL, outcome);
 }
 
 static void
@@ -209,22 +190,39 @@ test_run(void **state)
 	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM fact_sale"), "4"); /* after the fact */
 }
 
-/* Asked again a second later, with a new snapshot and only those that failed. */
+/* Slices that are each unique, and a table that is not: only who asks of the whole sees it, and only after the last of them. */
 static void
-test_run_retries(void **state)
+test_scopes(void **state)
 {
+	static const char scoped[] =
+	    "  - { name: once_here, kind: uniqueness, table: fact_sale, columns: note, gate: published }\n"
+	    "  - { name: once_anywhere, kind: uniqueness, table: fact_sale, columns: note, gate: published, scope: table }\n"
+	    "  - { name: few_kinds, kind: volume, table: dim_kind, gate: published, scope: table, max: 1 }\n";
 	struct loads *loads = *state;
 	struct slice_outcome outcome;
-	char *at = clock_format(loads->ctx, clock_now_us() + CLOCK_SECOND_US + 1500000);
+	struct slice_job job;
 
-	loads_redeclare(loads,
-	    checked_pipeline(loads->ctx,
-		ctx_printf(loads->ctx,
-		    "  - { name: soon, kind: sql, query: \"SELECT now() >= '%s'\", expect: true, retry: 3 }\n"
-		    "  - { name: never, kind: sql, query: SELECT 1, expect: 2, retry: 1, severity: warn }\n",
-		    at)));
-	assert_int_equal(ask_run(loads, &outcome), FAIL_NONE);
-	assert_string_equal(checked_results(loads, &outcome), "soon passed true\nnever warned 1");
+	loads_redeclare(loads, checked_pipeline(loads->ctx, scoped));
+	sell(loads, "(1, 1, '2024-01-01', 1, 'a'), (2, 1, '2024-01-01', 2, 'b'), (3, 1, '2024-01-02', 2, 'b')");
+	for (int day = 0; day < 2; day++) {
+		outcome = loads_load(loads, "fact_sale", day);
+		assert_string_equal(checked_results(loads, &outcome),
+		    day == 0 ? "once_here passed 0 of 2 rows fail" : "once_here passed 0 of 1 rows fail");
+		assert_string_equal(json_string_or(checked_result(&outcome, "once_here"), "scope", ""), "slice");
+	}
+	assert_int_equal(checked_after(loads, "fact_sale", &outcome), FAIL_QUALITY_FAILED);
+	assert_string_equal(checked_results(loads, &outcome), "once_anywhere failed 2 of 3 rows fail");
+	assert_string_equal(json_string_or(checked_result(&outcome, "once_anywhere"), "scope", ""), "table");
+	assert_string_equal(json_string_or(checked_result(&outcome, "once_anywhere"), "gate", ""), "published");
+	assert_string_equal(json_text(loads->ctx, json_object_get(checked_result(&outcome, "once_anywhere"), "sample")),
+	    "[{\"sale_id\":2,\"note\":\"b\"},{\"sale_id\":3,\"note\":\"b\"}]");
+	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM fact_sale"), "3"); /* after the fact */
+	/* a table that is one slice has its whole in that slice's transaction */
+	loads_source(loads, "INSERT INTO kind VALUES (1, 'one'), (2, 'two')");
+	job = loads_job(loads, "dim_kind", -1);
+	assert_int_equal(loads_try(loads, &job, &outcome), FAIL_QUALITY_FAILED);
+	assert_string_equal(json_string_or(checked_result(&outcome, "few_kinds"), "scope", ""), "table");
+	assert_string_equal(loads_ask(loads, "SELECT count(*) FROM dim_kind"), "1"); /* the unknown one */
 }
 
 /* The clock that :now and freshness go by is the service's. */
@@ -265,7 +263,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_published_is_rolled_back_and_nobody_saw_it, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_commit_that_is_found_tells_its_results, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_run, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_run_retries, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_scopes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_freshness_by_a_fake_clock, setup, teardown),
 	};
 

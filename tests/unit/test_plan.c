@@ -9,7 +9,9 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "etl/plan.h"
+#include "tests/support/checked.h"
 #include "tests/support/kinds.h"
+#include "tests/support/loads.h"
 
 #include <cmocka.h>
 
@@ -268,6 +270,31 @@ a_period_without_a_grid_is_refused(void **state)
 	assert_int_equal(ctx_failure(ctx)->code, FAIL_INVALID_REQUEST);
 }
 
+/* A table that is loaded in slices is asked about as a whole after them; one that is not loaded is not asked about. */
+static void
+checks_of_a_whole_table_follow_its_slices(void **state)
+{
+	static const char checks[] =
+	    "  - { name: a, kind: volume, table: fact_sale, min: 1, gate: published, scope: table }\n"
+	    "  - { name: b, kind: volume, table: dim_kind, min: 1, gate: published, scope: table }\n"
+	    "  - { name: c, kind: volume, table: fact_sale, min: 1, gate: run }\n";
+	struct ctx *ctx = *state;
+	struct step_claim claim = claim_of(ctx, "range", "2024-01-01", "2024-01-03", NULL);
+	struct slice_job job = {.spec = checked_spec(ctx, checks), .claim = &claim};
+	struct plan plan;
+
+	assert_true(plan_make(ctx, &job, NULL, &plan));
+	assert_string_equal(lines_of(ctx, &plan), "ddl - -\n"
+						  "fact fact_sale 2024-01-01T00:00:00Z/2024-01-02T00:00:00Z\n"
+						  "fact fact_sale 2024-01-02T00:00:00Z/2024-01-03T00:00:00Z\n"
+						  "check fact_sale -\ncheck - -\n");
+	assert_int_equal(plan.steps[3].wave, plan.steps[2].wave + 1);
+	assert_true(plan.steps[3].fail_run && plan.steps[4].wave > plan.steps[3].wave);
+	claim.run_type = "dimensions";
+	assert_true(plan_make(ctx, &job, NULL, &plan));
+	assert_string_equal(lines_of(ctx, &plan), "ddl - -\ndimension dim_kind table\n");
+}
+
 int
 main(void)
 {
@@ -279,6 +306,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(types_and_tables_choose, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_range_is_of_slices, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_a_plan_asks_is_printed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(checks_of_a_whole_table_follow_its_slices, setup, teardown),
 	    cmocka_unit_test_setup_teardown(every_step_has_an_identity_of_its_own, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_period_without_a_grid_is_refused, setup, teardown),
 	};

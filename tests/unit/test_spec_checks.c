@@ -37,6 +37,22 @@ test_defaults(void **state)
 	assert_string_equal(spec_check_expected(f->ctx, &c[3]), "at most 172800 s old");
 }
 
+/* What is built on a table that is asked about after its last slice comes a wave later. */
+static void
+test_waves(void **state)
+{
+	struct spec_fixture *f = *state;
+	const struct spec *plain = checked_spec(f->ctx, "  - { name: a, kind: volume, table: fact_sale, min: 1 }\n");
+	const struct spec *scoped = checked_spec(f->ctx,
+	    "  - { name: a, kind: volume, table: dim_kind, min: 1, gate: published, scope: table }\n"
+	    "  - { name: b, kind: freshness, table: fact_sale, gate: published, column: sold_at, max_age: 1d }\n");
+
+	assert_false(plain->tables[0].checked_after || plain->tables[1].checked_after);
+	assert_false(scoped->tables[0].checked_after); /* loaded whole: its one slice asks */
+	assert_true(scoped->tables[1].checked_after && scoped->checks[1].whole);
+	assert_int_equal(scoped->tables[1].wave, plain->tables[1].wave);
+}
+
 /* Each alone in the list; the place is that of the item unless told. */
 static const struct refusal {
 	const char *check, *error;
@@ -97,6 +113,17 @@ static const struct refusal {
     {"name: a, kind: sql, query: SELECT 1, expect: 1, gate: published", "only the gate run goes across tables"},
     {"name: a, kind: sql, query: SELECT 1, expect: 1, gate: published, table: fact_uses, retry: 1",
 	"'retry' needs the gate run"},
+    {"name: a, kind: volume, table: fact_uses, min: 1, gate: run, retry_wait: 1s", "'retry_wait' needs 'retry'"},
+    {"name: a, kind: volume, table: fact_uses, min: 1, scope: table", "'scope' is of the gate published"},
+    {"name: a, kind: volume, table: fact_uses, gate: run, min: 1, scope: table", "'scope' is of the gate published"},
+    {"name: a, kind: volume, table: fact_uses, gate: published, scope: run, min: 1",
+	"'scope' is 'run', but must be one of `slice`, `table`"},
+    {"name: a, kind: volume, table: fact_uses, gate: published, scope: table, least_of_previous: 50%",
+	"use the gate staging or published with the scope slice"},
+    {"name: a, kind: validity, table: fact_uses, gate: published, scope: table, rule: start_time < :to",
+	"':to' is of a slice: the scope table has none"},
+    {"name: a, kind: freshness, table: fact_uses, gate: published, scope: slice, column: start_time, max_age: 1d",
+	"freshness is of a whole table"},
 };
 
 static void
@@ -134,22 +161,30 @@ static const char every_kind[] =
     "  - { name: fresh, kind: freshness, table: fact_sale, column: sold_at, max_age: 2d }\n"
     "  - { name: few, kind: sql, query: checks/few.sql, expect: 3, tolerance: 1 }\n"
     "  - { name: between, kind: sql, query: SELECT 1, expect: { min: 0, max: 2 } }\n"
-    "  - { name: word, kind: sql, query: SELECT 'a', expect: 'it''s' }\n";
+    "  - { name: word, kind: sql, query: SELECT 'a', expect: 'it''s' }\n"
+    "  - { name: anywhere, kind: completeness, table: fact_sale, columns: kind_id, gate: published, scope: table }\n"
+    "  - { name: once, kind: uniqueness, table: fact_sale, columns: note, gate: published, scope: table }\n";
 
 static void
 test_golden(void **state)
 {
 	struct spec_fixture *f = *state;
 	const struct spec *spec = checked_spec(f->ctx, every_kind);
-	const struct spec_check *both[] = {&spec->checks[0], &spec->checks[1]};
+	const struct spec_check *c = spec->checks;
+	const struct spec_check *staged[] = {&c[0], &c[1], &c[4], &c[6]}, *written[] = {&c[3], &c[7]},
+				*whole[] = {&c[8], &c[12]};
 	struct text out;
 	char *golden;
 
 	text_init(&out, f->ctx);
-	text_addf(&out, "-- complete and valid, together\n%s;\n", generate_check(f->ctx, spec, both, 2, "time"));
+	text_addf(&out, "-- complete, valid, kept, rows: one scan\n%s;\n",
+	    generate_check(f->ctx, spec, staged, 4, "time"));
+	text_addf(&out, "\n-- known, shrunk: one scan\n%s;\n", generate_check(f->ctx, spec, written, 2, "time"));
+	text_addf(&out, "\n-- fresh, anywhere: one scan\n%s;\n", generate_check(f->ctx, spec, whole, 2, "table"));
 	for (size_t i = 0; i < spec->check_count; i++) {
 		const struct spec_check *check = &spec->checks[i];
-		const char *scope = check->table != NULL && check->table->time != NULL ? "time" : "table";
+		const char *scope =
+		    check->table != NULL && check->table->time != NULL && !check->whole ? "time" : "table";
 		char *sample = generate_check_sample(f->ctx, spec, check, scope);
 
 		text_addf(&out, "\n-- %s\n%s;\n", check->name, generate_check(f->ctx, spec, &check, 1, scope));
@@ -167,6 +202,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    SPEC_TEST(test_defaults),
+	    SPEC_TEST(test_waves),
 	    SPEC_TEST(test_refusals),
 	    SPEC_TEST(test_golden),
 	};

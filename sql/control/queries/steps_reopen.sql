@@ -1,6 +1,6 @@
 -- $1 run id, $2 whether it goes on with another version
 -- A retry: failed, cancelled and upstream-skipped steps go on with their identity; the lowest wave of them at once.
--- With another version the tables are made as that one declares them, first.
+-- Checks that were asked after them are asked again. With another version the tables are made as that one declares them, first.
 WITH left_over AS MATERIALIZED (
   SELECT id, wave
   FROM control.step
@@ -11,7 +11,11 @@ unfinished AS MATERIALIZED (
   UNION ALL
   SELECT id, wave
   FROM control.step
-  WHERE $2::boolean AND run_id = $1::uuid AND kind = 'ddl' AND status = 'succeeded' AND EXISTS (SELECT FROM left_over)),
+  WHERE $2::boolean AND run_id = $1::uuid AND kind = 'ddl' AND status = 'succeeded' AND EXISTS (SELECT FROM left_over)
+  UNION ALL
+  SELECT id, wave
+  FROM control.step
+  WHERE run_id = $1::uuid AND kind = 'check' AND status = 'succeeded' AND wave > (SELECT min(wave) FROM left_over)),
 lowest AS MATERIALIZED (
   SELECT min(wave) AS wave FROM unfinished),
 opened AS (
