@@ -54,15 +54,16 @@ read_pem(struct ctx *ctx, const char *variable, const char *path, const char **p
 	       fail(ctx, FAIL_CONFIG_INVALID, "%s: %s is not a PEM file", variable, path);
 }
 
-static bool
-read_certificate(struct ctx *ctx, const struct config *config, struct edge *edge)
+bool
+edge_read_certificate(struct ctx *ctx, const struct config *config, struct edge_certificate *certificate)
 {
+	*certificate = (struct edge_certificate){NULL, NULL};
 	if (config->tls_cert == NULL && config->tls_key == NULL)
 		return true;
 	if (config->tls_cert == NULL || config->tls_key == NULL)
 		return fail(ctx, FAIL_CONFIG_INVALID, "LOADSTAR_TLS_CERT and LOADSTAR_TLS_KEY go together");
-	return read_pem(ctx, "LOADSTAR_TLS_CERT", config->tls_cert, &edge->certificate) &&
-	       read_pem(ctx, "LOADSTAR_TLS_KEY", config->tls_key, &edge->key);
+	return read_pem(ctx, "LOADSTAR_TLS_CERT", config->tls_cert, &certificate->chain) &&
+	       read_pem(ctx, "LOADSTAR_TLS_KEY", config->tls_key, &certificate->key);
 }
 
 bool
@@ -70,7 +71,8 @@ edge_open(struct ctx *ctx, const struct config *config, struct edge *edge)
 {
 	*edge = (struct edge){0};
 	return read_origins(ctx, config->cors_origins, edge) &&
-	       peers_parse(ctx, config->trusted_proxies, &edge->trusted) && read_certificate(ctx, config, edge);
+	       peers_parse(ctx, config->trusted_proxies, &edge->trusted) &&
+	       edge_read_certificate(ctx, config, &edge->certificate);
 }
 
 bool

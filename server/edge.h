@@ -10,16 +10,24 @@
 #include "base/config.h"
 #include "server/peer.h"
 
+struct edge_certificate {
+	const char *chain, *key; /* PEM; NULL: plain HTTP */
+};
+
 struct edge {
 	const char **origins;
 	size_t origin_count;
 	bool any_origin; /* "*" */
 	struct peers trusted;
-	const char *certificate, *key; /* PEM; NULL: plain HTTP */
+	struct edge_certificate certificate;
 };
 
 /* FAIL_CONFIG_INVALID names the variable. Texts live in ctx. */
 bool edge_open(struct ctx *ctx, const struct config *config, struct edge *edge) MUST_CHECK;
+
+/* The files of LOADSTAR_TLS_CERT and LOADSTAR_TLS_KEY as they are now. */
+bool edge_read_certificate(struct ctx *ctx, const struct config *config,
+    struct edge_certificate *certificate) MUST_CHECK;
 
 /* Whether there is CORS at all, and the Access-Control-Allow-Origin for an Origin header; NULL: not allowed. */
 bool edge_has_origins(const struct edge *edge);

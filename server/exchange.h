@@ -13,23 +13,12 @@
 #include <microhttpd.h>
 
 #include "base/text.h"
-#include "server/edge.h"
 #include "server/handler_pool.h"
 #include "server/http.h"
+#include "server/listener.h"
 #include "server/reaper.h"
 #include "server/streams.h"
 #include "server/waiters.h"
-
-/* One address we listen on. */
-struct http_listener {
-	struct http_server *server;
-	struct MHD_Daemon *daemon;
-	struct handler_pool *pool;
-	struct handler_pool *quick; /* for answers that ask nobody, so that they never queue behind those that do */
-	const char *url;
-	int quiesced_fd; /* closed after the daemon's end; -1 */
-	bool admin;      /* serves health and metrics alone */
-};
 
 enum exchange_state { EXCHANGE_RECEIVING, EXCHANGE_ANSWERING, EXCHANGE_READY, EXCHANGE_SENT };
 

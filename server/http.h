@@ -33,7 +33,7 @@ extern const struct http_backend http_backend;
 struct http_server *http_new(struct ctx *ctx, struct app *app);
 struct http_server *http_new_with(struct ctx *ctx, struct app *app, const struct http_backend *backend);
 
-/* Binds and serves. FAIL_CONFIG_INVALID names the address that cannot be had. */
+/* Binds and serves. The ctx outlives the server. FAIL_CONFIG_INVALID names the address that cannot be had. */
 bool http_start(struct ctx *ctx, struct http_server *server) MUST_CHECK;
 
 /* "http://127.0.0.1:8080", https with a certificate, with the port that was picked; NULL before start or without an admin listener. */

@@ -364,7 +364,8 @@ answer(struct ctx *ctx, struct exchange *exchange)
 {
 	struct app *app = http_app(exchange->listener->server);
 	struct request request;
-	struct reply reply = {0};
+	struct reply reply = {0}, early;
+	bool at_once;
 
 	if (!intake_check(exchange, &reply)) {
 		reply_problem(exchange->ctx, &(struct request){.path = exchange->path}, &reply);
@@ -374,10 +375,14 @@ answer(struct ctx *ctx, struct exchange *exchange)
 	check_head(exchange);
 	intake_tags(exchange);
 	ASSERT(exchange->request_id[0] != '\0' && strlen(exchange->tags.trace_id) == 32);
-	if (!intake_request(ctx, exchange, &request))
+	if (!intake_request(ctx, exchange, &request)) {
 		reply_problem(ctx, &request, &reply);
-	else
+	} else {
+		at_once = routes_answer_at_once(exchange->ctx, app, &request, &early);
+		request.at_once = false;
 		routes_answer(ctx, app, &request, &reply);
+		ASSERT(!at_once || (early.kind == reply.kind && early.status == reply.status));
+	}
 	ASSERT(inet_pton(strchr(request.client, ':') != NULL ? AF_INET6 : AF_INET, request.client,
 		   &(struct in6_addr){0}) == 1);
 	check_reply(ctx, &reply);

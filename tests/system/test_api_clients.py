@@ -1,7 +1,9 @@
 """Who asks, from where, how fast: TLS, proxies, pages of other origins, limits; all of them set on one replica."""
 
 import asyncio
+import contextlib
 import json
+import os
 import ssl
 import subprocess
 import threading
@@ -16,13 +18,16 @@ PAGE = "https://dash.example.org"
 DIMENSIONS = {"pipeline": "medrobotics", "type": "dimensions", "dry_run": True}
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
+def make_certificate(folder):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
                     "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
                    check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +118,60 @@ def test_a_key_of_another_certificate_ends_the_start(served, make_replica, certi
     done = replica.cli("serve", check=False, timeout=20)
     assert done.returncode == 1 and "do LOADSTAR_TLS_CERT and LOADSTAR_TLS_KEY fit?" in done.stderr, done.stderr
     assert "PRIVATE KEY" not in done.stderr
+
+
+def test_a_renewed_certificate(served, make_replica, tmp_path):
+    """One file after the other is replaced: no connection is refused meanwhile, those that are there go on, new ones get the new one."""
+    live, later = make_certificate(tmp_path), tmp_path / "later"
+    later.mkdir()
+    make_certificate(later)
+    replica = make_replica(LOADSTAR_TLS_CERT=f"{live}/cert.pem", LOADSTAR_TLS_KEY=f"{live}/key.pem").start()
+    known = {name: ssl.PEM_cert_to_DER_cert((folder / "cert.pem").read_text()) for name, folder in (("before", live), ("after", later))}
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    @contextlib.contextmanager
+    def connected():
+        with api.connection(replica) as sock, context.wrap_socket(sock) as tls:
+            yield tls
+
+    def ask(tls):
+        tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b'"alive"}'):
+            assert (part := tls.recv(65536)), answer
+            answer += part
+
+    def told(what):
+        return [line for line in open(f"{replica.home}/service.log") if what in line]
+
+    def shown():
+        with connected() as tls:
+            ask(tls)
+            return tls.getpeercert(True)
+
+    def threads():
+        return len(os.listdir(f"/proc/{replica.process.pid}/task"))
+
+    def replace(name):
+        os.replace(later / name, live / name)
+
+    with connected() as kept, connected() as left:
+        ask(kept), ask(left)
+        before = threads()
+        assert shown() == known["before"]
+        replace("key.pem")
+        wait_until("it tells that they do not fit", 15, lambda: told("the renewed certificate cannot be used"), 0.2)
+        assert shown() == known["before"] and threads() == before
+        replace("cert.pem")
+        wait_until("new connections get it", 15, lambda: shown() == known["after"], 0.01)
+        ask(kept), ask(left)
+        assert threads() > before and len(told("the renewed certificate cannot be used")) == 1
+    wait_until("nothing is left of the one before", 30, lambda: threads() == before, 0.2)
+    with connected() as tls:
+        ask(tls)
+        assert replica.stop() == 0, replica.log_tail()
+    assert not told("PRIVATE KEY")
 
 
 # -- pages of other origins
