@@ -14,7 +14,7 @@
 
 #define YAML(part_columns, sale_columns, more) \
 	"spec: 1\npipeline: shop\nwarehouse: warehouse\nsources: { shop: { type: postgres, connection: shop } }\n" \
-	"defaults: { slice: P1D }\ntables:\n" \
+	"defaults: { slice: P1D, timeouts: { lock: 1s } }\ntables:\n" \
 	"  dim_part:\n    kind: dimension\n    source: { from: shop, query: part.sql }\n    key: [part_id]\n" \
 	"    columns: { part_id: integer" part_columns ", seen: timestamptz }\n" \
 	"    history: { scd: 2, valid_from: seen }\n" \
@@ -251,6 +251,31 @@ test_nothing_to_do_is_no_ddl(void **state)
 	loads_free(loads);
 }
 
+/* A ddl step that has nothing to do waits for nobody who writes, and lets nobody wait. */
+static void
+test_nothing_to_do_locks_nothing(void **state)
+{
+	struct loads_pipeline *pipeline = pipeline_new();
+	struct loads *loads;
+	struct slice_job job;
+
+	(void)state;
+	declare(NULL, pipeline, YAML(", name: text", ", amount: integer", "views: [views.sql]\n"));
+	loads = loads_new_of(pipeline);
+	job = loads_job(loads, "fact_sale", -1);
+	assert_true(slice_apply_views(loads->ctx, &job));
+	loads_do(loads,
+	    "BEGIN; DO $do$ DECLARE t text; BEGIN FOR t IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+	    "  WHERE schemaname IN ('public', 'loadstar') LOOP"
+	    "  EXECUTE 'LOCK TABLE ' || t || ' IN ROW EXCLUSIVE MODE'; END LOOP; END $do$");
+	declare(loads, pipeline,
+	    YAML(", name: text", ", amount: integer", "views: [views.sql]\n"));
+	job = loads_job(loads, "fact_sale", -1);
+	assert_true(slice_apply_views(loads->ctx, &job));
+	loads_do(loads, "COMMIT");
+	loads_free(loads);
+}
+
 /* A column that is declared no more stays, and is in nobody's way. */
 static void
 test_vanished(void **state)
@@ -306,6 +331,7 @@ main(void)
 	    cmocka_unit_test(test_widening),
 	    cmocka_unit_test(test_grants_stay),
 	    cmocka_unit_test(test_nothing_to_do_is_no_ddl),
+	    cmocka_unit_test(test_nothing_to_do_locks_nothing),
 	    cmocka_unit_test(test_vanished),
 	    cmocka_unit_test(test_refused),
 	};

@@ -1,2 +1,4 @@
 -- Readers ask by pipeline, newest last.
-CREATE INDEX IF NOT EXISTS file_ledger_pipeline ON loadstar.file_ledger (pipeline, load_id, file_id)
+DO $ddl$ BEGIN IF to_regclass('loadstar.file_ledger_pipeline') IS NULL THEN
+    CREATE INDEX file_ledger_pipeline ON loadstar.file_ledger (pipeline, load_id, file_id);
+END IF; END $ddl$

@@ -1,2 +1,4 @@
 -- A load looks for the open ones of its table.
-CREATE INDEX IF NOT EXISTS quarantine_open ON loadstar.quarantine (table_name) WHERE state = 'open'
+DO $ddl$ BEGIN IF to_regclass('loadstar.quarantine_open') IS NULL THEN
+    CREATE INDEX quarantine_open ON loadstar.quarantine (table_name) WHERE state = 'open';
+END IF; END $ddl$

@@ -1,2 +1,4 @@
 -- Readers ask by pipeline, newest ids last.
-CREATE INDEX IF NOT EXISTS quarantine_pipeline ON loadstar.quarantine (pipeline, id)
+DO $ddl$ BEGIN IF to_regclass('loadstar.quarantine_pipeline') IS NULL THEN
+    CREATE INDEX quarantine_pipeline ON loadstar.quarantine (pipeline, id);
+END IF; END $ddl$

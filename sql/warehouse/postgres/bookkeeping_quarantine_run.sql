@@ -1,2 +1,4 @@
 -- Readers ask by run, newest ids last.
-CREATE INDEX IF NOT EXISTS quarantine_run ON loadstar.quarantine (run_id, id)
+DO $ddl$ BEGIN IF to_regclass('loadstar.quarantine_run') IS NULL THEN
+    CREATE INDEX quarantine_run ON loadstar.quarantine (run_id, id);
+END IF; END $ddl$
