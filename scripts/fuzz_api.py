@@ -3,8 +3,9 @@
 
 usage: fuzz_api.py [SECONDS]    (default: 600; .venv/bin/python)
 
-The service has no workers, so what is accepted stays queued. Looked for: answers of 500, statuses, media types and bodies that
-openapi.yaml does not have, and a service that is gone. make test has a short run with more checks (test_api_edges.py).
+The service has no workers, so what is accepted stays queued. Every phase and every check of schemathesis, but for
+positive_data_acceptance: no schema says which pipelines and tables exist, what a cursor holds, or that from and to belong to range
+alone. make test has a short run (test_api_edges.py).
 """
 import os
 import pathlib
@@ -12,33 +13,41 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/system"))
 
 from service import TEMPLATES, Service  # noqa: E402 (needs the path)
 
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"
+PASS = 100  # examples of an operation before the next one has its turn
+
+
+def one_pass(service, folder, seconds):
+    """Every phase over every operation, with a seed of its own. ?wait= holds an answer for up to 55 s, so several ask at once."""
+    program = pathlib.Path(sys.executable).parent / "schemathesis"
+    return subprocess.run(
+        [str(program), "--config-file", f"{folder}/schemathesis.toml", "run", str(ROOT / "openapi/openapi.yaml"), "--url", service.url,
+         "--header", f"Authorization: Bearer {service.token()}", "--exclude-checks", "positive_data_acceptance", "--phases",
+         "examples,coverage,fuzzing,stateful", "--max-examples", str(PASS), "--max-time", str(seconds), "--workers", "4",
+         "--exclude-operation-id", "listLogs",  # what follows a run that is never loaded has no end
+         "--continue-on-failure", "--request-timeout", "70", "--generation-database", "none"],
+        cwd=folder, timeout=seconds + 300, env={**os.environ, "NO_COLOR": "1"}, check=False).returncode
 
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service goes with us
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 600
-    program = pathlib.Path(sys.executable).parent / "schemathesis"
+    end = time.monotonic() + (int(sys.argv[1]) if len(sys.argv) > 1 else 600)
+    worst = 0
     try:
         with tempfile.TemporaryDirectory() as folder, Service(env={"LOADSTAR_WORKERS": "0", "LOADSTAR_WRITE_RATE": "0"}) as service:
             (pathlib.Path(folder) / "schemathesis.toml").write_text("")
-            code = subprocess.run(
-                [str(program), "--config-file", f"{folder}/schemathesis.toml", "run", str(ROOT / "openapi/openapi.yaml"),
-                 "--url", service.url, "--header", f"Authorization: Bearer {service.token()}", "--checks", CHECKS, "--max-examples", "100000",
-                 "--max-time", str(seconds), "--phases", "examples,fuzzing,stateful", "--continue-on-failure",
-                 "--exclude-operation-id", "listLogs",  # what follows a run that is never loaded has no end
-                 "--request-timeout", "15", "--generation-database", "none"],
-                cwd=folder, timeout=seconds + 300, env={**os.environ, "NO_COLOR": "1"}, check=False).returncode
-            if not service.is_running() or service.get("/healthz").status_code != 200:
-                print(service.log_tail())
-                return 1
-            return code
+            while (left := end - time.monotonic()) > 1:
+                worst = max(worst, one_pass(service, folder, int(left)))
+                if not service.is_running() or service.get("/healthz").status_code != 200:
+                    print(service.log_tail())
+                    return 1
+            return worst
     finally:
         TEMPLATES.close()
 

@@ -47,6 +47,8 @@ response_add_headers(const struct exchange *exchange, struct MHD_Response *respo
 		add_header(response, "Retry-After", text_from_i64(tmp, reply->retry_after_s));
 	add_header(response, "Cache-Control", reply->etag != NULL ? "no-cache" : "no-store");
 	add_header(response, "X-Content-Type-Options", "nosniff");
+	add_header(response, "Content-Security-Policy",
+	    "default-src 'none'; frame-ancestors 'none'"); /* nothing here is a page */
 	add_header(response, "X-Request-Id", exchange->request_id);
 	add_cors(exchange, response, reply);
 	if (http_is_draining(exchange->listener->server) || intake_may_be_torn(exchange))

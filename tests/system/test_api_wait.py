@@ -12,6 +12,7 @@ import threading
 import time
 
 import pytest
+import requests
 
 import api
 from service import wait_until
@@ -302,3 +303,37 @@ def test_sigterm_with_waiters_and_streams_open(served, make_replica):
     assert '"stopped"' in log and "HTTP library gave up" not in log and "abort" not in log.lower()
     for line in log.splitlines():
         assert json.loads(line)["level"] in ("info", "debug"), line
+
+
+def test_a_drain_loses_no_answer(make_service):
+    """Clients that write all the time while the service ends: what was accepted was answered; what was not answered, was not accepted."""
+    service = make_service(env={"LOADSTAR_WORKERS": "0", "LOADSTAR_WRITE_RATE": "0", "LOADSTAR_DRAIN": "1s"}).start()
+    service.token()
+    told, over = {}, threading.Event()
+
+    def write(client):
+        """One connection after the other fails at last: then the service is gone."""
+        session, count = requests.Session(), 0
+        while not over.is_set():
+            note, count = f"{client}-{count}", count + 1
+            told[note] = None
+            try:
+                told[note] = session.post(service.url + "/v1/runs", json={"pipeline": "medrobotics", "type": "dimensions", "note": note},
+                                          headers=api.bearer(service.token()), timeout=20).status_code
+            except requests.exceptions.ConnectTimeout:
+                return
+            except requests.ConnectionError:
+                if not service.is_running():
+                    return
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(write, client) for client in range(8)]
+        wait_until("runs are accepted", 20, lambda: sum(status == 202 for status in told.values()) > 100)
+        assert service.stop() == 0
+        over.set()
+        for client in clients:
+            client.result(60)
+    service.start()
+    accepted = {note for note, in service.sql("loadstar", "SELECT note FROM control.run")}
+    assert set(told.values()) <= {202, 503, None}
+    assert accepted == {note for note, status in told.items() if status == 202}
