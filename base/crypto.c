@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/bug.h"
@@ -12,6 +13,25 @@ void
 crypto_random(unsigned char *bytes, size_t length)
 {
 	ASSERT(RAND_bytes(bytes, (int)length) == 1);
+}
+
+static EVP_MD *fetched_sha256;
+
+static void
+fetch(void)
+{
+	fetched_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	ASSERT(fetched_sha256 != NULL);
+}
+
+/* Looked up once a process: EVP_sha256() makes the library look it up at each use, which takes longer than the hash of a token. */
+static const EVP_MD *
+sha256(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	ASSERT(pthread_once(&once, fetch) == 0);
+	return fetched_sha256;
 }
 
 static void
@@ -26,7 +46,7 @@ crypto_sha256_pieces(struct ctx *ctx, const struct crypto_piece *pieces, size_t 
 	unsigned char hash[CRYPTO_SHA256_BYTES], size[8];
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
 
-	ASSERT(digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1);
+	ASSERT(digest != NULL && EVP_DigestInit_ex(digest, sha256(), NULL) == 1);
 	for (size_t i = 0; i < count; i++) {
 		for (int k = 0; k < 8; k++)
 			size[k] = (unsigned char)((uint64_t)pieces[i].length >> (56 - 8 * k));
@@ -50,7 +70,7 @@ crypto_sha256_text(struct ctx *ctx, const char *s)
 void
 crypto_sha256(const void *bytes, size_t length, unsigned char hash[CRYPTO_SHA256_BYTES])
 {
-	ASSERT(EVP_Digest(bytes, length, hash, NULL, EVP_sha256(), NULL) == 1);
+	ASSERT(EVP_Digest(bytes, length, hash, NULL, sha256(), NULL) == 1);
 }
 
 bool

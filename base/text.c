@@ -66,7 +66,16 @@ text_addf(struct text *text, const char *fmt, ...)
 const char *
 text_from_i64(struct ctx *ctx, int64_t value)
 {
-	return ctx_printf(ctx, "%lld", (long long)value);
+	char digits[24], *s = digits + sizeof(digits) - 1;
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	*s = '\0';
+	do
+		*--s = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (value < 0)
+		*--s = '-';
+	return ctx_strdup(ctx, s);
 }
 
 const char *

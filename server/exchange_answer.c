@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/text.h"
 #include "server/exchange.h"
 
 static struct http_server *
@@ -18,14 +19,14 @@ server_of(const struct exchange *exchange)
 void
 exchange_count(const struct exchange *exchange, bool with_time)
 {
-	char status[8];
 	double seconds = (double)(clock_monotonic_us() - exchange->started_us) / (double)CLOCK_SECOND_US;
 	enum http_method method;
 	bool known = http_method_find(exchange->method_name, &method);
 
-	(void)snprintf(status, sizeof(status), "%d", exchange->status);
 	metrics_add(METRIC_HTTP_REQUESTS,
-	    METRIC_LABELS(exchange->route, known ? exchange->method_name : "other", status), 1);
+	    METRIC_LABELS(exchange->route, known ? exchange->method_name : "other",
+		text_from_i64(exchange->ctx, exchange->status)),
+	    1);
 	if (with_time)
 		metrics_observe(METRIC_HTTP_DURATION, METRIC_LABELS(exchange->route), seconds);
 }

@@ -253,6 +253,18 @@ trace_of(struct ctx *ctx, const char *s)
 	return ctx_strndup(ctx, s + 3, 32);
 }
 
+/* A UUID without its dashes is a trace id. */
+static const char *
+dashless(struct ctx *ctx, const char *uuid)
+{
+	char *text = ctx_alloc(ctx, UUID_TEXT_LENGTH + 1), *s = text;
+
+	for (; *uuid != '\0'; uuid++)
+		if (*uuid != '-')
+			*s++ = *uuid;
+	return text;
+}
+
 static bool
 is_request_id(const char *s)
 {
@@ -271,7 +283,6 @@ intake_tags(struct exchange *exchange)
 
 	exchange->request_id = is_request_id(id) ? ctx_strdup(exchange->ctx, id) : fresh;
 	exchange->tags.trace_id = trace_of(exchange->ctx, parent);
-	if (exchange->tags.trace_id == NULL) /* a UUID without its dashes is a trace id */
-		exchange->tags.trace_id = ctx_printf(exchange->ctx, "%.8s%.4s%.4s%.4s%.12s", fresh, fresh + 9,
-		    fresh + 14, fresh + 19, fresh + 24);
+	if (exchange->tags.trace_id == NULL)
+		exchange->tags.trace_id = dashless(exchange->ctx, fresh);
 }

@@ -12,7 +12,10 @@
 #include "server/exchange.h"
 #include "server/listen.h"
 
-enum { MEMORY_LIMIT_BYTES = 64 * 1024, IDLE_TIMEOUT_S = 60 };
+enum {
+	MEMORY_LIMIT_BYTES = 32 * 1024, /* a connection's: a request's head must fit, and the library clears it each time */
+	IDLE_TIMEOUT_S = 60,
+};
 
 static const char tls_versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 

@@ -36,15 +36,13 @@ add_cors(const struct exchange *exchange, struct MHD_Response *response, const s
 void
 response_add_headers(const struct exchange *exchange, struct MHD_Response *response, const struct reply *reply)
 {
-	CTX_SCOPE(tmp, exchange->ctx);
-
 	add_header(response, "Content-Type", reply->content_type);
 	add_header(response, "ETag", reply->etag);
 	add_header(response, "Location", reply->location);
 	add_header(response, "Allow", reply->allow);
 	add_header(response, "WWW-Authenticate", reply->authenticate ? "Bearer" : NULL);
 	if (reply->retry_after_s > 0)
-		add_header(response, "Retry-After", text_from_i64(tmp, reply->retry_after_s));
+		add_header(response, "Retry-After", text_from_i64(exchange->ctx, reply->retry_after_s));
 	add_header(response, "Cache-Control", reply->etag != NULL ? "no-cache" : "no-store");
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Content-Security-Policy",

@@ -54,6 +54,9 @@ test_numbers(void **state)
 		assert_false(text_to_i64(wrong[i], &n));
 	assert_false(text_to_i64(NULL, &n));
 	assert_string_equal(text_from_i64(*state, INT64_MIN), "-9223372036854775808");
+	assert_string_equal(text_from_i64(*state, INT64_MAX), "9223372036854775807");
+	assert_string_equal(text_from_i64(*state, 0), "0");
+	assert_string_equal(text_from_i64(*state, -10), "-10");
 	assert_string_equal(text_from_bool(true), "true");
 }
 
