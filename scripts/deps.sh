@@ -27,7 +27,8 @@ packages_of() {
 		;;
 	run) echo postgresql curl ca-certificates procps tzdata ;;
 	test)
-		echo libcmocka-dev $(venv) clang clang-format clang-tidy cppcheck spin
+		# wrk polls faster than a Python client can: that polls ask no database shows in thousands of them.
+		echo libcmocka-dev $(venv) clang clang-format clang-tidy cppcheck spin wrk
 		;;
 	runtime) clang_runtime ;;
 	# Only to fetch DuckDB, when neither the caller nor the system has one.
@@ -36,7 +37,8 @@ packages_of() {
 			pkg-config --exists duckdb 2>/dev/null || echo npm
 		;;
 	cover) echo gcovr ;;
-	bench) echo wrk ;;
+	# nginx serves the bytes of a poll as a file: what a poll is measured against.
+	bench) echo wrk nginx ;;
 	*)
 		echo "deps.sh: unknown group $1 (build, run, test, cover, bench)" >&2
 		exit 1

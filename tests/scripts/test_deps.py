@@ -67,7 +67,7 @@ def test_an_empty_machine_gets_everything_in_two_rounds_and_one_update(machine):
     done = machine.deps("build", "run", "test", NO_ENSUREPIP="1")
     assert done.returncode == 0, done.stderr
     first, second = machine.installs()
-    assert {"gcc", "make", "libpq-dev", "postgresql", "curl", "cppcheck", "spin", "clang-tidy", "python3-venv"} <= set(first)
+    assert {"gcc", "make", "libpq-dev", "postgresql", "curl", "cppcheck", "spin", "clang-tidy", "python3-venv", "wrk"} <= set(first)
     assert second == ["libclang-rt-14-dev"]  # its name is known once clang is there
     assert len(machine.calls("update")) == 1
 

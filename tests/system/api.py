@@ -3,7 +3,10 @@
 import contextlib
 import datetime
 import json
+import os
+import pathlib
 import re
+import signal
 import socket
 import ssl
 import time
@@ -144,6 +147,25 @@ def urls(service):
     return {"LOADSTAR_DATABASE_URL": url("loadstar"), "LOADSTAR_CONNECTION_WAREHOUSE": url("warehouse"),
             "LOADSTAR_CONNECTION_MEDROBOTICS_SOURCE": url("medrobotics_source"),
             "LOADSTAR_CONNECTION_MEDROBOTICS_FILES": f"file://{service.home}/files/medrobotics"}
+
+
+# -- the control database is away
+
+
+@contextlib.contextmanager
+def stopped(service):
+    """The embedded cluster, stopped in the middle of whatever it does."""
+    postmaster = service.postmaster()
+    children = [int(p) for p in pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()]
+    for pid in [postmaster, *children]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in [*children, postmaster]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 # -- metrics

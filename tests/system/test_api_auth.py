@@ -5,10 +5,8 @@ import contextlib
 import hashlib
 import hmac
 import json
-import os
 import pathlib
 import re
-import signal
 import time
 
 import jwt
@@ -210,22 +208,6 @@ def test_secrets_show_nowhere(served, make_replica):
 # -- the control database is away
 
 
-@contextlib.contextmanager
-def stopped(service):
-    """The embedded cluster, stopped in the middle of whatever it does."""
-    postmaster = service.postmaster()
-    children = [int(p) for p in pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()]
-    for pid in [postmaster, *children]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in [*children, postmaster]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
 def quick(answer_of, seconds=1.5):
     began = time.monotonic()
     answer = answer_of()
@@ -241,7 +223,7 @@ def test_probes_while_the_database_hangs(served, make_replica):
     assert replica.get(path).status_code == 200
     wait_until("it is ready", 10, lambda: get(replica, "/readyz").status_code == 200)
     assert get(replica, "/readyz").json() == {"status": "ready"}
-    with stopped(served):
+    with api.stopped(served):
         assert quick(lambda: replica.get(path)).status_code == 200, "known runs are answered from memory"
         socks = [api.connection(replica) for _ in range(8)]
         try:
