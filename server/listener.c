@@ -13,7 +13,8 @@
 #include "server/listen.h"
 
 enum {
-	MEMORY_LIMIT_BYTES = 32 * 1024, /* a connection's: a request's head must fit, and the library clears it each time */
+	/* A connection's: a request's head must fit, and the library clears it each time. */
+	MEMORY_LIMIT_BYTES = 32 * 1024,
 	IDLE_TIMEOUT_S = 60,
 };
 
