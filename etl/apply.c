@@ -89,8 +89,7 @@ plan_ddl(struct ctx *ctx, const struct apply *apply, const struct spec *spec, st
 		for (size_t k = 0; k < changes.count; k++) {
 			json_add(ddl, table_change_to_json(ctx, &changes, &changes.items[k]));
 			if (applied->ddl_refused == NULL && changes.items[k].refused != NULL)
-				applied->ddl_refused =
-				    ctx_printf(ctx, "%s.%s", changes.table->name, changes.items[k].refused);
+				applied->ddl_refused = table_change_refusal(ctx, &changes, &changes.items[k]);
 		}
 	}
 	applied->ddl = ddl;
@@ -107,8 +106,9 @@ refuse(struct ctx *ctx, const struct applied *applied)
 
 		if (change->loses == NULL)
 			continue;
-		(void)fail(ctx, FAIL_SPEC_REFUSED, "%s: %s: %s", applied->pipeline, change->path, change->loses);
-		(void)fail_field(ctx, change->path, "%s", change->loses);
+		(void)fail(ctx, FAIL_SPEC_REFUSED, "%s: %s: %s: %s", applied->pipeline, change->at, change->path,
+		    change->loses);
+		(void)fail_field(ctx, change->path, "%s: %s", change->at, change->loses);
 	}
 	return false;
 }

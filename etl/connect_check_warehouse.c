@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "etl/connect_check_room.h"
 #include "etl/generate_sql.h"
+#include "etl/table_changes.h"
 #include "etl/warehouse.h"
 
 /* A table of the declared shape, empty, gone with the transaction; it hides the real one. */
@@ -162,11 +163,32 @@ make_tables(struct connect_check *check, struct pg *pg)
 	return warehouse_query(check->ctx, pg, "view_search_path", PG_PARAMS(path), NULL);
 }
 
+/* What the tables that are there cannot become. */
+static bool
+compare_tables(struct connect_check *check, struct pg *pg)
+{
+	for (size_t i = 0; i < check->spec->table_count; i++) {
+		struct table_changes changes;
+
+		if (!table_changes_find(check->ctx, pg, check->spec, &check->spec->tables[i], &changes))
+			return false;
+		for (size_t k = 0; k < changes.count; k++) {
+			const struct table_change *change = &changes.items[k];
+			struct spec_place place = table_change_place(&changes, change);
+
+			if (change->refused != NULL)
+				(void)finding(&check->findings, &place, "%s%s%s", changes.table->name,
+				    change->column != NULL ? "." : ": ", change->refused);
+		}
+	}
+	return true;
+}
+
 bool
 connect_try_warehouse(struct connect_check *check, struct pg *pg)
 {
 	const struct spec *spec = check->spec;
-	bool ok = pg_begin(check->ctx, pg) && make_tables(check, pg);
+	bool ok = compare_tables(check, pg) && pg_begin(check->ctx, pg) && make_tables(check, pg);
 
 	for (size_t i = 0; ok && i < spec->table_count; i++)
 		ok = try_staged(check, pg, &spec->tables[i]);

@@ -16,6 +16,8 @@ struct path {
 struct walk {
 	struct ctx *ctx;
 	struct difference *out;
+	const struct spec *after;
+	const struct node *document; /* of after */
 	size_t room;
 	struct path path;
 };
@@ -155,12 +157,15 @@ add_change(struct walk *walk, json_t *before, json_t *after)
 	bool of_column = of_table && path->depth >= 4 && strcmp(path->parts[2], "columns") == 0;
 	struct spec_change *change;
 	char *pointer = ctx_strdup(walk->ctx, "");
+	struct spec_place place;
 
 	for (size_t i = 0; i < path->depth; i++)
 		pointer = json_pointer(walk->ctx, pointer, path->parts[i]);
+	place = spec_place_find(walk->ctx, walk->after, walk->document, pointer);
 	change = new_change(walk);
 	*change = (struct spec_change){
 	    .path = pointer,
+	    .at = ctx_printf(walk->ctx, "%s:%d:%d", place.file, place.line, place.column),
 	    .table = of_table ? path->parts[1] : NULL,
 	    .column = of_column ? path->parts[3] : NULL,
 	    .before = before,
@@ -273,7 +278,7 @@ whole(struct ctx *ctx, const struct spec *spec)
 void
 difference_find(struct ctx *ctx, const struct spec *before, const struct spec *after, struct difference *out)
 {
-	struct walk walk = {.ctx = ctx, .out = out};
+	struct walk walk = {.ctx = ctx, .out = out, .after = after, .document = spec_document(ctx, after)};
 	json_t *nothing = json_new_object(ctx), *everything;
 
 	*out = (struct difference){0};
@@ -345,6 +350,7 @@ difference_to_json(struct ctx *ctx, const struct difference *difference)
 		json_t *object = json_new_object(ctx);
 
 		json_put_string(ctx, object, "path", change->path);
+		json_put_string(ctx, object, "at", change->at);
 		json_put_string(ctx, object, "change", change_name(change));
 		json_put_string(ctx, object, "table", change->table);
 		json_put_string(ctx, object, "column", change->column);

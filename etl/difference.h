@@ -12,6 +12,7 @@
 
 struct spec_change {
 	const char *path;  /* JSON pointer: "/tables/dim_robots/columns/model/type", "/files/extract/robots.sql" */
+	const char *at;    /* where the later version says it, or the part of it that is there: "pipeline.yaml:12:7" */
 	const char *table; /* NULL: not of a table */
 	const char *column;
 	json_t *before, *after; /* NULL: was added, was removed */
@@ -33,7 +34,7 @@ void difference_keep_tables(struct difference *difference, const char *const *ex
 /* Going back to an earlier version: a column that was widened since stays wide, and what is narrower fits into it. */
 void difference_go_back(struct difference *difference);
 
-/* [{path, change, table, column, before, after, allowed, reason}] */
+/* [{path, at, change, table, column, before, after, allowed, reason}] */
 json_t *difference_to_json(struct ctx *ctx, const struct difference *difference);
 
 /* True when every value of `from` is one of `to`, written the same. Equal types are no widening. */

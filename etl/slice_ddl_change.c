@@ -58,8 +58,8 @@ make_changes(struct ctx *ctx, struct loading *loading, const struct table_change
 {
 	for (size_t i = 0; i < changes->count; i++)
 		if (changes->items[i].refused != NULL)
-			return fail(ctx, FAIL_DDL_MISMATCH, "columns of %s have another type: %s", changes->table->name,
-			    changes->items[i].refused);
+			return fail(ctx, FAIL_DDL_MISMATCH, "%s",
+			    table_change_refusal(ctx, changes, &changes->items[i]));
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct table_change *change = &changes->items[i];
 

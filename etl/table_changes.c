@@ -251,16 +251,38 @@ table_changes_find(struct ctx *ctx, struct pg *pg, const struct spec *spec, cons
 			changes->exists = count > 0;
 		table_changes_of(ctx, spec, table, (enum table_part)part, columns, count, changes);
 	}
-	return true;
+	return table_shape_find(ctx, pg, spec, table, changes);
+}
+
+struct spec_place
+table_change_place(const struct table_changes *changes, const struct table_change *change)
+{
+	const struct spec_column *column =
+	    change->column != NULL ? spec_find_column(changes->table, change->column) : NULL;
+
+	if (change->place.file != NULL)
+		return change->place;
+	return column != NULL && column->place.file != NULL ? column->place : changes->table->place;
+}
+
+char *
+table_change_refusal(struct ctx *ctx, const struct table_changes *changes, const struct table_change *change)
+{
+	struct spec_place place = table_change_place(changes, change);
+
+	return ctx_printf(ctx, "%s:%d:%d: %s%s%s", place.file, place.line, place.column, changes->table->name,
+	    change->column != NULL ? "." : ": ", change->refused);
 }
 
 json_t *
 table_change_to_json(struct ctx *ctx, const struct table_changes *changes, const struct table_change *change)
 {
+	struct spec_place place = table_change_place(changes, change);
 	json_t *object = json_new_object(ctx);
 
 	json_put_string(ctx, object, "table", changes->table->name);
 	json_put_string(ctx, object, "column", change->column);
+	json_put_string(ctx, object, "at", ctx_printf(ctx, "%s:%d:%d", place.file, place.line, place.column));
 	json_put_string(ctx, object, "change", change->change != NULL ? change->change : "bookkeeping");
 	json_put_string(ctx, object, "before", change->before);
 	json_put_string(ctx, object, "after", change->after);

@@ -20,9 +20,10 @@ struct table_column {
 };
 
 struct table_change {
-	const char *column;
-	const char
-	    *change; /* "added", "widened", "not_null", "nullable", "comment"; NULL: of bookkeeping, not worth a word */
+	const char *column;      /* NULL: of the table (table_shape.c) */
+	struct spec_place place; /* where it is declared; no file: where the column is */
+	const char *
+	    change; /* "added", "widened", "not_null", "nullable", "comment", "shape"; NULL: of bookkeeping, not worth a word */
 	const char *before, *after;
 	const char *sql;     /* may run when the table is as it was */
 	const char *refused; /* why it cannot be done; NULL: sql does it */
@@ -41,8 +42,13 @@ enum table_part { PART_TABLE, PART_LOG, PART_RETIRED, PART_COUNT };
 void table_changes_of(struct ctx *ctx, const struct spec *spec, const struct spec_table *table, enum table_part part,
     const struct table_column *columns, size_t count, struct table_changes *changes);
 
-/* Asks the catalog of the warehouse. */
+/* Asks the catalog of the warehouse; with table_shape_find's. */
 bool table_changes_find(struct ctx *ctx, struct pg *pg, const struct spec *spec, const struct spec_table *table,
+    struct table_changes *changes) MUST_CHECK;
+
+/* What of a table that is there cannot be as it is declared, since it was made with another key, kind, surrogate, time or history:
+ * refused, added to the list. */
+bool table_shape_find(struct ctx *ctx, struct pg *pg, const struct spec *spec, const struct spec_table *table,
     struct table_changes *changes) MUST_CHECK;
 
 /* The columns of the table itself, in its order; none: there is no such table. */
@@ -52,7 +58,13 @@ bool table_columns_find(struct ctx *ctx, struct pg *pg, const char *identifier, 
 /* True for the columns that the engine keeps in a table beside the declared ones. */
 bool table_is_bookkeeping(const struct spec_table *table, const char *column);
 
-/* {table, column, change, before, after, statement, allowed, reason} */
+/* Where the specification declares what changes. */
+struct spec_place table_change_place(const struct table_changes *changes, const struct table_change *change);
+
+/* Why a change is refused, as "file:line:column: table.why". */
+char *table_change_refusal(struct ctx *ctx, const struct table_changes *changes, const struct table_change *change);
+
+/* {table, column, at, change, before, after, statement, allowed, reason} */
 json_t *table_change_to_json(struct ctx *ctx, const struct table_changes *changes, const struct table_change *change);
 
 #endif

@@ -32,7 +32,7 @@ print_change(struct ctx *ctx, const json_t *change)
 	}
 	(void)printf("\n");
 	if (reason != NULL)
-		(void)printf("    refused: %s\n", reason);
+		(void)printf("    refused: %s: %s\n", json_string_or(change, "at", ""), reason);
 }
 
 /* What the service said; a change that is refused fails the command. */
@@ -56,9 +56,13 @@ show_applied(struct ctx *ctx, const struct client *client, const json_t *applied
 		       : "is active now");
 	json_array_foreach(json_object_get(applied, "changes"), i, change)
 		print_change(ctx, change);
-	json_array_foreach(json_object_get(applied, "ddl"), i, change)
-		(void)printf("  %s%s\n", json_string_or(change, "statement", "refused: "),
-		    json_string_or(change, "reason", ""));
+	json_array_foreach(json_object_get(applied, "ddl"), i, change) {
+		const char *reason = json_string_or(change, "reason", NULL);
+
+		(void)printf("  %s%s%s%s\n", reason == NULL ? json_string_or(change, "statement", "") : "refused: ",
+		    reason != NULL ? json_string_or(change, "at", "") : "", reason != NULL ? ": " : "",
+		    reason != NULL ? reason : "");
+	}
 	return allowed ? EXIT_SUCCEEDED : EXIT_USAGE;
 }
 

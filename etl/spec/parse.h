@@ -137,6 +137,12 @@ void check_query(struct parse *parse, struct spec_table *table, const struct nod
 void check_waves(struct parse *parse);
 void check_schedule_params(struct parse *parse); /* last: what is required shows in how parameters are used */
 
+/* The document of a specification that was parsed; and where it says what a JSON pointer into spec_to_json names, or would: the
+ * deepest part of it that is there. */
+const struct node *spec_document(struct ctx *ctx, const struct spec *spec);
+struct spec_place spec_place_find(struct ctx *ctx, const struct spec *spec, const struct node *document,
+    const char *pointer);
+
 /* "timestamptz", "numeric(10,2)"; false: no type of ours. */
 bool spec_type_parse(const char *text, struct spec_type *type) MUST_CHECK;
 

@@ -90,9 +90,12 @@ def test_every_finding_is_told_with_its_place(service):
     ("schema: public", "schema: elsewhere", "/schema")])
 def test_what_would_lose_data_is_refused(service, old, new, pointer):
     version = active(service)
+    before = files(old, new)["pipeline.yaml"].split(new)[0] + new.split()[0] + " "
+    at = f"pipeline.yaml:{before.count(chr(10)) + 1}:{len(before.split(chr(10))[-1]) + 1}"
     told = apply(service, old, new, dry_run=True).json()
-    assert told["allowed"] is False and [c["path"] for c in told["changes"] if not c["allowed"]] == [pointer]
-    problem(apply(service, old, new), 409, "spec_refused", {pointer})
+    assert told["allowed"] is False and [(c["path"], c["at"]) for c in told["changes"] if not c["allowed"]] == [(pointer, at)]
+    body = problem(apply(service, old, new), 409, "spec_refused", {pointer})
+    assert body["detail"].startswith(f"medrobotics: {at}: {pointer}: ") and body["errors"][0]["detail"].startswith(f"{at}: ")
     assert active(service) == version
 
 

@@ -81,6 +81,30 @@ test_changes(void **state)
 	}
 }
 
+/* What a version changes stands where its own document says it, or misses it. */
+static void
+test_places(void **state)
+{
+	static const struct {
+		const char *from, *to, *path, *at;
+	} cases[] = {
+	    {"pipeline: shop\n", "pipeline: shop\nschema: other\n", "/schema", "pipeline.yaml:3:9"},
+	    {"price: numeric(10,2)", "price: text", "/tables/dim_robots/columns/price/type", "pipeline.yaml:20:14"},
+	    {"model: { type: text,", "model: { type: uuid,", "/tables/dim_robots/columns/model/type",
+		"pipeline.yaml:19:22"},
+	    {"      price: numeric(10,2)\n", "", "/tables/dim_robots/columns/price", "pipeline.yaml:17:5"},
+	    {"track: all", "track: [model]", "/tables/dim_robots/columns/price/tracked", "pipeline.yaml:20:14"},
+	    {"    surrogate: use_key\n", "", "/tables/fact_uses/surrogate", "pipeline.yaml:23:3"},
+	    {"grain: [use_id]", "grain: [use_id, start_time]", "/tables/fact_uses/grain", "pipeline.yaml:27:5"},
+	    {"time: start_time", "time: updated_at", "/tables/fact_uses/time", "pipeline.yaml:29:11"},
+	    {"missing: fail", "missing: unknown", "/tables/fact_uses/lookups/robot_key/missing", "pipeline.yaml:35:97"},
+	};
+	struct spec_fixture *f = *state;
+
+	for (size_t i = 0; i < LENGTH_OF(cases); i++)
+		assert_string_equal(find(edit(f, cases[i].from, cases[i].to), cases[i].path)->at, cases[i].at);
+}
+
 /* The log goes with the versions, whatever it is called then. */
 static void
 test_history(void **state)
@@ -177,6 +201,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    SPEC_TEST(test_equal),
 	    SPEC_TEST(test_changes),
+	    SPEC_TEST(test_places),
 	    SPEC_TEST(test_history),
 	    SPEC_TEST(test_files_and_tables),
 	    SPEC_TEST(test_tables_that_are_there),

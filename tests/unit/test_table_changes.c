@@ -323,6 +323,53 @@ test_refused(void **state)
 	loads_free(loads);
 }
 
+/* A table that was made with another key, kind, surrogate, time or history is not what is declared now, whatever version was active. */
+static void
+test_declared_again_as_another(void **state)
+{
+	static const struct {
+		const char *from, *to, *says;
+	} cases[] = {
+	    {"key: [part_id]", "key: [old_id]",
+		"pipeline.yaml:10:5: dim_part: 'key' was part_id when it was made, and is old_id now"},
+	    {"key: [part_id]", "key: [part_id]\n    surrogate: number",
+		"pipeline.yaml:11:16: dim_part: 'surrogate' was dim_part_key when it was made, and is number now"},
+	    {"history: { scd: 2, valid_from: seen }", "history: { scd: 1, valid_from: seen }",
+		"pipeline.yaml:12:5: dim_part: 'history' was scd 2 when it was made, and is without versions now"},
+	    {"grain: [sale_id]", "grain: [part_id, sale_id]",
+		"pipeline.yaml:16:5: fact_sale: 'grain' was sale_id when it was made, and is part_id, sale_id now"},
+	    {"time: sold_at", "time: paid_at",
+		"pipeline.yaml:18:11: fact_sale: 'time' was sold_at when it was made, and is paid_at now"},
+	    {"grain: [sale_id]", "grain: [sale_id]\n    surrogate: sale_key",
+		"pipeline.yaml:17:16: fact_sale: 'surrogate' was not there when it was made, and is sale_key now"},
+	    {"    kind: fact\n", "    kind: dimension\n",
+		"pipeline.yaml:14:11: fact_sale: 'kind' was fact when it was made"},
+	};
+	struct loads_pipeline *pipeline = pipeline_new();
+	static const char yaml[] = YAML(", name: text, old_id: integer", ", paid_at: timestamptz", "");
+	struct loads *loads;
+
+	(void)state;
+	declare(NULL, pipeline, yaml);
+	loads = loads_new_of(pipeline);
+	for (size_t i = 0; i < LENGTH_OF(cases); i++) {
+		const char *at = strstr(yaml, cases[i].from);
+		char *edited =
+		    ctx_printf(loads->ctx, "%.*s%s%s", (int)(at - yaml), yaml, cases[i].to, at + strlen(cases[i].from));
+
+		if (strstr(cases[i].to, "scd: 1") != NULL)
+			memset(strstr(edited, ", as_of: sold_at"), ' ', sizeof(", as_of: sold_at") - 1);
+		if (strstr(cases[i].to, "kind: dimension") != NULL) {
+			*strstr(edited, "    time: sold_at") = '\0';
+			memcpy(strstr(edited, "grain: [sale"), "key  : [sale", 12);
+			memcpy(strstr(edited, "sale.sql"), "part", 4);
+		}
+		refused(loads, pipeline, edited, cases[i].says);
+	}
+	declare(loads, pipeline, yaml);
+	loads_free(loads);
+}
+
 int
 main(void)
 {
@@ -334,6 +381,7 @@ main(void)
 	    cmocka_unit_test(test_nothing_to_do_locks_nothing),
 	    cmocka_unit_test(test_vanished),
 	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_declared_again_as_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
