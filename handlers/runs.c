@@ -144,8 +144,8 @@ runs_list(struct ctx *ctx, struct app *app, const struct request *request, struc
 		return false;
 	for (size_t i = 0; i < list.count; i++)
 		json_add(items, run_to_json(ctx, &list.items[i]));
-	if (list.more && list.count > 0)
-		next = cursor_make(ctx, &list.items[list.count - 1].created_us, 1, list.items[list.count - 1].id);
+	if (list.more)
+		next = cursor_make(ctx, &list.next_us, 1, list.next_id);
 	return reply_page(ctx, reply, items, next);
 }
 

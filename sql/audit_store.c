@@ -4,6 +4,9 @@
 #include "sql/run_row.h"
 #include "sql/statement.h"
 
+enum { MATCHED = 9, LAST, OVER }; /* columns after the entry's own */
+enum { READS = 5000 };            /* of a page, whatever its filters throw away */
+
 bool
 audit_write(struct ctx *ctx, struct pg *db, const struct audit_entry *entry)
 {
@@ -45,21 +48,52 @@ array_of(struct ctx *ctx, const char *const *items)
 	return pg_text_array(ctx, items, count);
 }
 
+/* The statement whose index reads least of what the other filters throw away. */
+static enum statement
+statement_for(const struct audit_filter *filter)
+{
+	if (filter->subject != NULL)
+		return SQL_AUDIT_LIST_OF_SUBJECT;
+	if (filter->pipelines != NULL)
+		return SQL_AUDIT_LIST_OF_PIPELINES;
+	return filter->action != NULL ? SQL_AUDIT_LIST_OF_ACTION : SQL_AUDIT_LIST;
+}
+
+/* What matches of the page; the id after which the next goes on, 0: there is none. */
+static int64_t
+read_page(struct ctx *ctx, const struct pg_rows *rows, int64_t limit, json_t *items)
+{
+	int64_t count = 0, next = 0;
+
+	for (int i = 0; i < rows->count; i++) {
+		if (pg_bool(rows, i, OVER))
+			return 0; /* this and all that come are from before `since` */
+		if (count == limit)
+			return next;
+		next = pg_i64(rows, i, 0);
+		if (pg_bool(rows, i, MATCHED)) {
+			json_add(items, entry_json(ctx, rows, i));
+			count++;
+		}
+		if (pg_bool(rows, i, LAST))
+			return next;
+	}
+	return 0;
+}
+
 bool
 audit_list(struct ctx *ctx, struct pg *db, const struct audit_filter *filter, json_t *items, int64_t *next)
 {
 	struct pg_rows rows;
 
-	if (!sql_run(ctx, db, SQL_AUDIT_LIST,
+	if (!sql_run(ctx, db, statement_for(filter),
 		PG_PARAMS(filter->subject, filter->action, array_of(ctx, filter->pipelines),
 		    run_row_time(ctx, filter->since_us),
-		    filter->before_id != 0 ? text_from_i64(ctx, filter->before_id) : NULL,
-		    text_from_i64(ctx, filter->limit + 1)),
+		    text_from_i64(ctx, filter->before_id != 0 ? filter->before_id : INT64_MAX),
+		    text_from_i64(ctx, filter->limit + 1), text_from_i64(ctx, READS)),
 		&rows))
 		return false;
-	for (int i = 0; i < rows.count && i < filter->limit; i++)
-		json_add(items, entry_json(ctx, &rows, i));
-	*next = rows.count > filter->limit ? pg_i64(&rows, (int)filter->limit - 1, 0) : 0;
+	*next = read_page(ctx, &rows, filter->limit, items);
 	return true;
 }
 

@@ -34,7 +34,8 @@ struct audit_filter {
 	int64_t before_id; /* cursor: id of the last item */
 	int64_t limit;
 };
-/* Adds the entries' objects to items; *next is the last one's id when there are more, else 0. */
+/* Adds the entries' objects to items; *next is where the next page goes on, 0: there is none. A page may hold fewer than limit
+ * though there is more: what is read for one is bounded. */
 bool audit_list(struct ctx *ctx, struct pg *db, const struct audit_filter *filter, json_t *items,
     int64_t *next) MUST_CHECK;
 

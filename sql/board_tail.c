@@ -235,10 +235,8 @@ read_unfinished(struct ctx *ctx, struct tail *tail)
 			board_put_run(tmp, tail->board, &list.items[i], generation, NULL);
 			tell(tail->board, list.items[i].id);
 		}
-		if (list.count == 0)
-			return true;
-		filter.before_us = list.items[list.count - 1].created_us;
-		filter.before_id = ctx_strdup(ctx, list.items[list.count - 1].id);
+		filter.before_us = list.next_us;
+		filter.before_id = list.next_id != NULL ? ctx_strdup(ctx, list.next_id) : NULL;
 	}
 	return true;
 }

@@ -80,6 +80,15 @@ line_text(struct ctx *ctx, const char *run_id, const struct pg_rows *rows, int r
 	return line.data;
 }
 
+/* The statement whose index finds the lines that are asked for. */
+static enum statement
+page_statement(const struct log_filter *filter, enum log_level level)
+{
+	if (filter->step_id != NULL)
+		return SQL_LOG_PAGE_OF_STEP;
+	return level >= LOG_WARN ? SQL_LOG_PAGE_NOT_QUIET : SQL_LOG_PAGE;
+}
+
 bool
 log_page(struct ctx *ctx, struct pg *db, const struct log_filter *filter, struct log_lines *page)
 {
@@ -88,7 +97,7 @@ log_page(struct ctx *ctx, struct pg *db, const struct log_filter *filter, struct
 
 	if (filter->level != NULL && !log_level_parse(filter->level, &level))
 		level = LOG_DEBUG;
-	if (!sql_run(ctx, db, SQL_LOG_PAGE,
+	if (!sql_run(ctx, db, page_statement(filter, level),
 		PG_PARAMS(filter->run_id, text_from_i64(ctx, filter->after), text_from_i64(ctx, level), filter->step_id,
 		    text_from_i64(ctx, filter->limit + 1)),
 		&rows))

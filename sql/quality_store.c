@@ -27,8 +27,13 @@ enum column {
 	AT,
 	DURATION_MS,
 	SCOPE, /* and slice, slice_from, slice_to: see step_json_slice */
-	FILES = SCOPE + 4
+	FILES = SCOPE + 4,
+	MATCHED,
+	LAST,
+	OVER
 };
+
+enum { READS = 5000, LEAST_READS = 200 }; /* of a page, whatever its filters throw away; of each pipeline */
 
 /* Values that are told as they are, in the contract's order. */
 static const struct {
@@ -149,31 +154,74 @@ array_of(struct ctx *ctx, const char *const *items)
 	return pg_text_array(ctx, items, count);
 }
 
+/* The statement whose index reads least of what the other filters throw away. */
+static enum statement
+statement_for(const struct quality_filter *filter)
+{
+	if (filter->check != NULL)
+		return SQL_QUALITY_LIST_OF_CHECK;
+	if (filter->table != NULL)
+		return SQL_QUALITY_LIST_OF_TABLE;
+	return filter->status != NULL && !text_equal(filter->status, "passed") ? SQL_QUALITY_LIST_NOT_PASSED
+									       : SQL_QUALITY_LIST;
+}
+
+/* What matches of the page, and where the next one goes on: after the last row that is given, or that a pipeline read at most. */
+static void
+read_page(struct ctx *ctx, const struct pg_rows *rows, json_t *items, bool *more, struct quality_filter *next)
+{
+	int64_t count = 0;
+
+	*more = false;
+	for (int i = 0; i < rows->count && !*more; i++) {
+		if (pg_bool(rows, i, OVER))
+			return; /* this and all that come are from before `since` */
+		if (count == next->limit) {
+			*more = true;
+			return;
+		}
+		if (pg_bool(rows, i, MATCHED)) {
+			json_add(items, result_of(ctx, rows, i));
+			count++;
+		}
+		next->before_us = pg_time_us(rows, i, AT);
+		next->before_id = pg_i64(rows, i, ID);
+		*more = pg_bool(rows, i, LAST);
+	}
+}
+
+/* How much of each pipeline may be read. */
+static int64_t
+reads_of(const struct quality_filter *filter)
+{
+	int64_t count = 0;
+
+	if (filter->pipelines == NULL)
+		return LEAST_READS; /* of who knows how many */
+	while (filter->pipelines[count] != NULL)
+		count++;
+	return count == 0 || READS / count > LEAST_READS ? READS / (count > 0 ? count : 1) : LEAST_READS;
+}
+
 bool
 quality_list(struct ctx *ctx, struct pg *db, const struct quality_filter *filter, json_t *items, bool *more,
     struct quality_filter *next)
 {
-	bool few = filter->status != NULL && !text_equal(filter->status, "passed");
-	bool paged = filter->before_id != 0;
+	/* The page ends before the cursor, or before `until` where that is earlier. */
+	bool paged = filter->before_id != 0 && (filter->until_us == 0 || filter->before_us < filter->until_us);
+	int64_t end_us = paged ? filter->before_us : filter->until_us;
 	struct pg_rows rows;
-	int count;
 
-	if (!sql_run(ctx, db, few ? SQL_QUALITY_LIST_NOT_PASSED : SQL_QUALITY_LIST,
+	if (!sql_run(ctx, db, statement_for(filter),
 		PG_PARAMS(array_of(ctx, filter->pipelines), filter->table, filter->check, filter->status,
-		    run_row_time(ctx, filter->since_us), run_row_time(ctx, filter->until_us),
-		    paged ? run_row_time(ctx, filter->before_us) : NULL, text_from_i64(ctx, filter->before_id),
-		    text_from_i64(ctx, filter->limit + 1)),
+		    filter->since_us != 0 ? run_row_time(ctx, filter->since_us) : "-infinity",
+		    end_us != 0 ? run_row_time(ctx, end_us) : "infinity",
+		    text_from_i64(ctx, paged ? filter->before_id : 0), text_from_i64(ctx, filter->limit + 1),
+		    text_from_i64(ctx, reads_of(filter))),
 		&rows))
 		return false;
-	*more = rows.count > filter->limit;
-	count = *more ? (int)filter->limit : rows.count;
-	for (int i = 0; i < count; i++)
-		json_add(items, result_of(ctx, &rows, i));
 	*next = *filter;
-	if (count > 0) {
-		next->before_us = pg_time_us(&rows, count - 1, AT);
-		next->before_id = pg_i64(&rows, count - 1, ID);
-	}
+	read_page(ctx, &rows, items, more, next);
 	return true;
 }
 

@@ -19,7 +19,7 @@ bool quality_write(struct change *change, const struct step_claim *claim, const 
 bool quality_of_run(struct ctx *ctx, struct pg *db, const char *run_id, int64_t after_id, int64_t limit, json_t *items,
     int64_t *next_id) MUST_CHECK;
 
-/* Results over time, newest first. */
+/* Results over time, newest first. A page may hold fewer than limit, even none, though there is more: what is read for one is bounded. */
 struct quality_filter {
 	const char *const *pipelines;       /* NULL terminated; NULL: all */
 	const char *table, *check, *status; /* NULL: any */

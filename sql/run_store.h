@@ -78,10 +78,15 @@ struct run_filter {
 	const char *before_id;      /* … and id; NULL: from the start */
 	int64_t limit;
 };
+/* A page may hold fewer than limit, even none, though there is more: a statement reads about RUN_LIST_READS runs of what its index
+ * finds for one filter, whatever the others throw away. */
+enum { RUN_LIST_READS = 5000 };
 struct run_list {
 	struct run *items;
 	size_t count;
 	bool more;
+	int64_t next_us;     /* more: the cursor of the next page */
+	const char *next_id; /* NULL: there is no more */
 };
 bool run_list(struct ctx *ctx, struct pg *db, const struct run_filter *filter, struct run_list *list) MUST_CHECK;
 

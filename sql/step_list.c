@@ -26,8 +26,12 @@ enum column {
 	WAVE,
 	ORDINAL,
 	END_AS,
-	FILES
+	FILES,
+	MATCHED,
+	LAST
 };
+
+enum { READS = 5000 }; /* of a page, whatever its filters throw away */
 
 json_t *
 step_json_slice(struct ctx *ctx, const struct pg_rows *rows, int row, int column)
@@ -133,17 +137,21 @@ step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json
     struct step_filter *next)
 {
 	json_t *attempts = json_new_object(ctx), *waits = json_new_object(ctx);
+	bool paged = filter->after_id != NULL;
 	struct pg_rows rows;
 	const char **ids;
 	int count;
 
 	if (!sql_run(ctx, db, SQL_STEP_LIST,
-		PG_PARAMS(filter->run_id, filter->status, filter->table, text_from_i64(ctx, filter->after_wave),
-		    text_from_i64(ctx, filter->after_ordinal), filter->after_id, text_from_i64(ctx, filter->limit + 1)),
+		PG_PARAMS(filter->run_id, filter->status, filter->table,
+		    paged ? text_from_i64(ctx, filter->after_wave) : NULL,
+		    paged ? text_from_i64(ctx, filter->after_ordinal) : NULL, filter->after_id,
+		    text_from_i64(ctx, filter->limit + 1), text_from_i64(ctx, READS)),
 		&rows))
 		return false;
 	*more = rows.count > filter->limit;
 	count = *more ? (int)filter->limit : rows.count;
+	*more = *more || (count > 0 && pg_bool(&rows, count - 1, LAST));
 	ids = ctx_alloc_array(ctx, (size_t)count + 1, sizeof(char *));
 	for (int i = 0; i < count; i++)
 		ids[i] = pg_value(&rows, i, ID);
@@ -151,8 +159,9 @@ step_list(struct ctx *ctx, struct pg *db, const struct step_filter *filter, json
 	    !step_waits(ctx, db, filter->run_id, ids, (size_t)count, waits))
 		return false;
 	for (int i = 0; i < count; i++)
-		json_add(items,
-		    step_of(ctx, &rows, i, json_object_get(attempts, ids[i]), json_object_get(waits, ids[i])));
+		if (pg_bool(&rows, i, MATCHED))
+			json_add(items,
+			    step_of(ctx, &rows, i, json_object_get(attempts, ids[i]), json_object_get(waits, ids[i])));
 	*next = *filter;
 	if (count > 0) {
 		next->after_wave = pg_i64(&rows, count - 1, WAVE);

@@ -98,7 +98,8 @@ start_server(const char *data)
 {
 	char sockets[100];
 	const char *arguments[] = {"postgres", "-D", data, "-c", sockets, "-c", "listen_addresses=", "-c", "fsync=off",
-	    "-c", "max_connections=120", "-c", "shared_buffers=32MB", "-c", "log_min_messages=fatal", NULL};
+	    "-c", "full_page_writes=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c",
+	    "max_connections=120", "-c", "shared_buffers=32MB", "-c", "log_min_messages=fatal", NULL};
 
 	(void)snprintf(sockets, sizeof(sockets), "unix_socket_directories=%s", folder);
 	server = fork();

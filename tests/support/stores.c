@@ -50,7 +50,7 @@ void
 stores_reset(struct ctx *ctx, struct pg *db)
 {
 	stores_do(ctx, db,
-	    "TRUNCATE control.run, control.step, control.attempt, control.idempotency, control.log, control.log_counter, "
+	    "TRUNCATE control.run, control.run_facet, control.step, control.attempt, control.idempotency, control.log, control.log_counter, "
 	    "control.outbox, control.replica, control.pipeline, control.pipeline_version, control.schedule, control.fire, "
 	    "control.incident, control.notice, control.pipeline_activation, control.quality");
 	ASSERT(replica_register(ctx, db, STORES_BOOT, "here", LEASE_MS));

@@ -74,7 +74,7 @@ add_result(const char *run_id, int days)
 static void
 test_a_run_goes_with_all_that_hangs_on_it(void **state)
 {
-	static const char *const tables[] = {"step", "log", "log_counter", "idempotency", "quality"};
+	static const char *const tables[] = {"step", "log", "log_counter", "idempotency", "quality", "run_facet"};
 	struct run old = ended("a", 401), young = ended("a", 399);
 
 	(void)state;

@@ -95,5 +95,56 @@ BEGIN
     SELECT s.last_id, s.hash FROM control.audit_seal s WHERE s.last_id = target RETURNING *;
 END $$;
 
--- When a pipeline last succeeded.
-CREATE INDEX run_succeeded ON control.run (pipeline, created_at DESC, id DESC) WHERE status = 'succeeded';
+-- Lists, newest first of each value of a filter, so that a page reads what it shows, however rare the value is. All columns go one
+-- way, and what is looked for is one column (names have no spaces): a page then begins at a row of the index and ends with its first
+-- column, and no other index gives its order, whatever the planner thinks of how the values are spread over time.
+DROP INDEX control.run_newest_of_pipeline, control.run_newest_of_status;
+CREATE INDEX run_of_pipeline ON control.run (pipeline, created_at, id);
+CREATE INDEX run_of_pipeline_in_status ON control.run ((pipeline || ' ' || status), created_at, id);
+CREATE INDEX run_of_status ON control.run (status, created_at, id);
+CREATE INDEX run_of_type ON control.run (type, created_at, id);
+CREATE INDEX run_of_requester ON control.run (requested_by, created_at, id);
+
+-- What a run has many of: its labels (label:bytes of the key:key:value) and the tables it names or loads (table:name), with its
+-- place in lists.
+CREATE TABLE control.run_facet (
+  run_id     uuid        NOT NULL REFERENCES control.run ON DELETE CASCADE,
+  facet      text        NOT NULL,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (run_id, facet)
+);
+CREATE INDEX run_of_facet ON control.run_facet (facet, created_at, run_id);
+
+CREATE FUNCTION control.run_facets(labels jsonb, tables jsonb) RETURNS SETOF text LANGUAGE sql IMMUTABLE AS $$
+  SELECT 'label:' || octet_length(l.key) || ':' || l.key || ':' || l.value
+  FROM jsonb_each_text(labels) l
+  UNION
+  SELECT 'table:' || t
+  FROM jsonb_array_elements_text(coalesce(tables, '[]')) t
+$$;
+INSERT INTO control.run_facet (run_id, facet, created_at)
+SELECT r.id, f, r.created_at
+FROM control.run r
+CROSS JOIN LATERAL control.run_facets(r.labels, r.tables) f
+UNION
+SELECT s.run_id, 'table:' || s.table_name, r.created_at
+FROM control.step s
+JOIN control.run r ON r.id = s.run_id
+WHERE s.table_name IS NOT NULL;
+
+CREATE INDEX log_of_step ON control.log (step_id, id) WHERE step_id IS NOT NULL;
+CREATE INDEX log_not_quiet ON control.log (run_id, level, id) WHERE level >= 2;
+
+DROP INDEX control.quality_newest, control.quality_newest_not_passed;
+CREATE INDEX quality_of_pipeline ON control.quality (pipeline, at, id);
+CREATE INDEX quality_of_table ON control.quality ((pipeline || ' ' || table_name), at, id);
+CREATE INDEX quality_of_check ON control.quality ((pipeline || ' ' || check_name), at, id);
+CREATE INDEX quality_of_status ON control.quality ((pipeline || ' ' || status), at, id) WHERE status <> 'passed';
+
+-- Ids of the audit log rise with time, but for those who write at once: where a list since that time ends. An hour is longer than
+-- anybody writes.
+CREATE INDEX audit_at ON control.audit (at, id);
+CREATE FUNCTION control.audit_since(since timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN since IS NULL THEN 0 ELSE coalesce(
+    (SELECT a.id FROM control.audit a WHERE a.at >= since - interval '1 hour' ORDER BY a.at LIMIT 1), 9223372036854775807) END
+$$;

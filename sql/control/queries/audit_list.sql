@@ -1,11 +1,19 @@
--- $1 subject, $2 action, $3 pipelines text[], $4 since, $5 id of the last entry seen, $6 limit; null does not filter
+-- $1 subject, $2 action, $3 pipelines text[], $4 since, $5 id that the page ends before, $6 limit, $7 how many entries are read
+-- (of each pipeline); null does not filter, but see below; $5 to $7 are not null
 -- The audit log, newest first.
-SELECT a.id, a.at, a.subject, a.client, a.trace_id, a.action, a.pipeline, a.target, a.detail
-FROM control.audit a
-WHERE ($1::text IS NULL OR a.subject = $1)
-    AND ($2::text IS NULL OR a.action = $2)
-    AND ($3::text[] IS NULL OR a.pipeline = ANY ($3))
-    AND ($4::timestamptz IS NULL OR a.at >= $4)
-    AND ($5::bigint IS NULL OR a.id < $5)
+SELECT a.id, a.at, a.subject, a.client, a.trace_id, a.action, a.pipeline, a.target, a.detail, a.matched, a.last, a.over
+FROM (
+  SELECT a.*, a.id < s.first AS over, row_number() OVER (ORDER BY a.id DESC) = $7::bigint AS last,
+    ($1::text IS NULL OR a.subject = $1) AND ($2::text IS NULL OR a.action = $2)
+      AND ($3::text[] IS NULL OR a.pipeline IS NOT NULL AND a.pipeline = ANY ($3))
+      AND ($4::timestamptz IS NULL OR a.at >= $4) AS matched
+  FROM (
+    SELECT a.*
+    FROM control.audit a
+    WHERE a.id < $5::bigint
+    ORDER BY a.id DESC
+    LIMIT $7::bigint) a
+  CROSS JOIN (SELECT control.audit_since($4::timestamptz) AS first OFFSET 0) s) a
+WHERE a.matched OR a.last OR a.over
 ORDER BY a.id DESC
 LIMIT $6::bigint

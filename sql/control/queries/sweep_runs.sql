@@ -8,7 +8,7 @@ WITH old AS MATERIALIZED (
     AND r.status IN ('succeeded', 'partial', 'failed', 'cancelled')
     AND NOT (r.status = 'succeeded' AND NOT EXISTS (
       SELECT FROM control.run n
-      WHERE n.pipeline = r.pipeline AND n.status = 'succeeded' AND (n.created_at, n.id) > (r.created_at, r.id)))
+      WHERE n.pipeline || ' ' || n.status = r.pipeline || ' succeeded' AND (n.created_at, n.id) > (r.created_at, r.id)))
     AND NOT EXISTS (
       SELECT FROM control.step s
       WHERE s.run_id = r.id AND s.status = 'succeeded' AND s.committed_at IS NOT NULL AND NOT EXISTS (
