@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benchmark suite: measures, each against its floor; a table, and build/bench.json.
 
-usage: bench.py [--only start,load,files,poll,idle,queue] [--rows N] [--rounds N] [--trace]
+usage: bench.py [--only start,load,files,poll,busy,idle,queue] [--rows N] [--rounds N] [--trace]
 """
 
 import argparse
@@ -16,7 +16,7 @@ import time
 from rig import ROOT, Figures, Service, make_pipelines
 
 ENOUGH_S = 210  # from then on one round of each load is enough
-MEASURES = ("idle", "start", "queue", "poll", "load", "files")
+MEASURES = ("idle", "start", "queue", "poll", "busy", "load", "files")
 
 
 def options():

@@ -1,14 +1,16 @@
-"""Status polls a second: GET /v1/runs/{id} with a token, 200 and 304. Floor: the same bytes from libmicrohttpd alone.
+"""Status polls a second: GET /v1/runs/{id} with a token, 200 and 304. Floors: the same bytes from libmicrohttpd alone, and
+from nginx; all three in turns, asked by the same client over connections that live on.
 
 That polls touch no database is not measured but proved: the statements sent to the control database while they
 last must be those of the service's own clocks, and those do not grow with polls.
 """
 
+import contextlib
 import re
 import subprocess
 import time
 
-from floor import FloorServer
+from floor import NGINX, FloorServer, NginxServer
 from measure_idle import cpu_seconds
 from rig import Service, metric, wait_run
 
@@ -25,6 +27,13 @@ def wrk(url, headers, path=""):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
 
 
+def cpu_each(pid, url, headers, path=""):
+    """Microseconds of the server's processor time a poll, which neighbours on the machine change little; and polls a second."""
+    used, since = cpu_seconds(pid), time.monotonic()
+    rate = wrk(url, headers, path)
+    return 1e6 * (cpu_seconds(pid) - used) / (rate * (time.monotonic() - since)), rate
+
+
 def statements_idle(service, seconds=SECONDS):
     before = metric(service, STATEMENTS)
     time.sleep(seconds)
@@ -37,20 +46,31 @@ def bytes_of(service, path, headers):
     return answer, kept
 
 
+def nginx(status, body, headers):
+    return NginxServer(status, body, headers) if NGINX else contextlib.nullcontext()
+
+
 def poll(service, figures, name, path, headers, status, rounds):
     answer, kept = bytes_of(service, path, headers)
     assert answer.status_code == status, answer.text
-    ours, theirs, cpu, sent = [], [], [], 0
-    with FloorServer(status, answer.content, kept) as floor:
+    ours, theirs, files, cpu, floor_cpu, sent = [], [], [], [], [], 0
+    with FloorServer(status, answer.content, kept) as floor, nginx(status, answer.content, kept) as web:
         for _ in range(rounds):
-            theirs.append(wrk(floor.url, headers))
-            before, used, since = metric(service, STATEMENTS), cpu_seconds(service.process.pid), time.monotonic()
-            ours.append(wrk(service.url, headers, path))
-            used = cpu_seconds(service.process.pid) - used
+            took, rate = cpu_each(floor.pid, floor.url, headers)
+            theirs.append(rate)
+            floor_cpu.append(took)
+            files += [wrk(web.url, headers, path)] if web else []
+            before = metric(service, STATEMENTS)
+            took, rate = cpu_each(service.process.pid, service.url, headers, path)
             sent = max(sent, metric(service, STATEMENTS) - before)
-            cpu.append(1e6 * used / (ours[-1] * (time.monotonic() - since)))
+            ours.append(rate)
+            cpu.append(took)
     figures.add(f"polls, {name}", "1/s", ours, theirs, "libmicrohttpd alone, same bytes")
-    figures.add(f"polls, {name}: processor time each", "µs", cpu)
+    if files:
+        figures.add(f"polls, {name}, nginx", "1/s", ours, files, "nginx, same bytes")
+    else:
+        figures.leave_out(f"polls, {name}, nginx", "nginx is not installed: scripts/deps.sh bench")
+    figures.add(f"polls, {name}: processor time each", "µs", cpu, floor_cpu, "libmicrohttpd alone")
     return ours, sent
 
 

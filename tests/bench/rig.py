@@ -39,6 +39,11 @@ class Figures:
         self.items.append(item)
         print(self.line(item), flush=True)
 
+    def leave_out(self, name, why):
+        """A figure that cannot be had here, said where it would stand."""
+        self.items.append({"name": name, "value": None, "unit": "", "floor": None, "ratio": None, "rounds": [], "note": why})
+        print(self.line(self.items[-1]), flush=True)
+
     @staticmethod
     def head():
         return f"{'measure':44} {'value':>11} {'unit':9} {'floor':>11} {'ratio':>7}  floor is"
