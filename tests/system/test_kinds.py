@@ -1,6 +1,9 @@
-"""A shop with a table of every kind, on a real service: what it has is what its source says, after every change, repeat and kill."""
+"""A shop with a table of every kind, on a real service: what it has is what its source says, after every change, repeat and kill, and
+after runs of every kind that overlap as densely as they can."""
 
+import json
 import random
+import threading
 import time
 
 import pytest
@@ -12,7 +15,10 @@ spec: 1
 pipeline: shop
 warehouse: warehouse
 timezone: Europe/Zurich
-sources: { shop: { type: postgres, connection: shop_source } }
+defaults: { retry: { attempts: 8, backoff: 100ms, limit: 1s }, guards: { empty: off, shrink: off, close: off, change: off } }
+sources:
+  shop: { type: postgres, connection: shop_source }
+  scans: { type: files, connection: scans, path: "{batch}/*.json", batch: { date: "%Y%m%d" }, format: ndjson }
 tables:
   dim_date: { kind: dimension, surrogate: date_key, source: { generate: date, start: 2024-01-01, years: 20 } }
   dim_time: { kind: dimension, surrogate: time_key, source: { generate: time } }
@@ -46,6 +52,10 @@ tables:
   fact_click:
     { kind: fact, source: { from: shop, query: clicks.sql }, write: append,
       columns: { customer_id: integer, page: text, at: timestamptz }, time: at, begin: -P4M, slice: P1M,
+      lookups: { customer_key: { dimension: dim_customer, match: customer_id, as_of: at } } }
+  fact_scan:
+    { kind: fact, source: { from: scans }, grain: scan_id,
+      columns: { scan_id: integer, customer_id: integer, at: timestamptz },
       lookups: { customer_key: { dimension: dim_customer, match: customer_id, as_of: at } } }
   fact_stock:
     { kind: fact, source: { from: shop, query: stock.sql }, grain: [city_id, kind_id], write: upsert,
@@ -102,7 +112,7 @@ UPDATE stock SET pieces = pieces - 1 WHERE random() < 0.2;
 DELETE FROM stock WHERE random() < 0.1;
 """
 TABLES = ["dim_date", "dim_time", "dim_kind", "dim_first", "dim_city", "dim_customer", "fact_payment", "fact_order", "fact_click",
-          "fact_stock"]
+          "fact_scan", "fact_stock"]
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +123,20 @@ def shop(tmp_path_factory):
     (folder / "shop" / "sample" / "010_shop.sql").write_text(SAMPLE.format(start=START))
     for name, query in QUERIES.items():
         (folder / "shop" / f"{name}.sql").write_text(query)
-    with Service(pipelines=folder, env={"LOADSTAR_WORKERS": "4", "LOADSTAR_LEASE": "2s"}) as service:
-        service.stock = {}
+    scans = tmp_path_factory.mktemp("scans")
+    with Service(pipelines=folder, env={"LOADSTAR_WORKERS": "4", "LOADSTAR_LEASE": "2s", "LOADSTAR_CONNECTION_SCANS": f"file://{scans}"}) as service:
+        service.stock, service.scans = {}, scans
+        for batch in range(3):
+            write_scans(service, batch)
         yield service
+
+
+def write_scans(shop, batch):
+    """A file of a batch, the same whenever it is written: a customer is scanned once a day."""
+    folder = shop.scans / f"202407{batch + 10}"
+    folder.mkdir(exist_ok=True)
+    rows = [{"scan_id": 100 * batch + n, "customer_id": n, "at": f"2024-07-{batch + 10}T08:00:00Z"} for n in range(40)]
+    (folder / "a.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def load(shop):
@@ -152,6 +173,8 @@ def check_against_source(shop):
     assert same("SELECT customer_id, page, at FROM fact_click", "SELECT customer_id, page, at FROM clicks")
     assert same("SELECT payment_id, order_id, amount FROM fact_payment",
                 "SELECT payment_id, order_id, amount FROM payments WHERE order_id IN (SELECT order_id FROM orders)")
+    batches = len(list(shop.scans.iterdir()))
+    assert warehouse(shop, "SELECT count(*), count(DISTINCT scan_id), max(scan_id) FROM fact_scan") == [(40 * batches, 40 * batches, 100 * batches - 61)]
     shop.stock |= {row[:2]: row[2] for row in source(shop, "SELECT city_id, kind_id, pieces FROM stock")}
     assert {row[:2]: row[2] for row in warehouse(shop, "SELECT city_id, kind_id, pieces FROM fact_stock")} == shop.stock
     rejects = "SELECT (raw_text::jsonb ->> 'payment_id')::int, 0, 0 FROM loadstar.quarantine WHERE state = 'open'"
@@ -161,7 +184,7 @@ def check_against_source(shop):
 def check_keys(shop):
     """Each fact refers to the member it names, at its time; to none when there is none."""
     none = lambda text: warehouse(shop, f"SELECT count(*) FROM ({text}) wrong")[0][0] == 0
-    for fact, at in (("fact_order", "ordered_at"), ("fact_click", "at")):
+    for fact, at in (("fact_order", "ordered_at"), ("fact_click", "at"), ("fact_scan", "at")):
         assert none(f"""SELECT FROM {fact} f WHERE customer_key <> COALESCE(
             (SELECT customer_key FROM dim_customer d WHERE d.customer_id = f.customer_id AND customer_key > 0
                 AND effective_from <= {at} AND {at} < effective_to),
@@ -221,3 +244,64 @@ def test_changes(shop, seed):
     before = rows_as_they_are(shop)
     load(shop)
     assert rows_as_they_are(shop) == before
+
+
+# What does not hurt the guards, and moves and re-points a lot.
+TURMOIL = """\
+UPDATE customers SET name = name || '!', since = since + random() * interval '2 days' WHERE random() < 0.3;
+UPDATE kinds SET name = name || '!' WHERE random() < 0.2;
+UPDATE cities SET city_id = 109 - city_id WHERE random() < 0.05 OR city_id > 100;
+UPDATE orders SET ordered_at = {start} + random() * interval '90 days' WHERE random() < 0.05;
+UPDATE orders SET customer_id = (random() * 60)::int WHERE random() < 0.05;
+UPDATE payments SET amount = amount + 1 WHERE random() < 0.2;
+"""
+CLIENTS = {  # runs of each kind, one after the other
+    "days": {"type": "range", "slice": "P1D", "days": 7}, "more days": {"type": "range", "slice": "P1D", "days": 7},
+    "weeks": {"type": "range", "slice": "P1W", "days": 21}, "months": {"type": "range", "slice": "P1M", "days": 60},
+    "whole": {"type": "facts", "tables": ["fact_payment", "fact_stock"]}, "dimensions": {"type": "dimensions"},
+    "files": {"type": "facts", "tables": ["fact_scan"]},
+}
+SECONDS, MOST = 8, 45  # of turmoil; that a run may take, on a slow machine
+
+
+def test_everything_at_once(shop):
+    """Days, weeks and months of one fact, whole tables, dimensions that re-point them, files, and a source that moves: each kind of run
+    gets on, none waits long, nothing deadlocks, and once it is quiet everything is as in the source."""
+    days = [d for (d,) in shop.sql("shop_source", f"SELECT ({START} + n * interval '1 day')::date::text FROM generate_series(0, 100) n")]
+    deadlocks = "SELECT sum(deadlocks) FROM pg_stat_database"
+    before, end = shop.sql("postgres", deadlocks), time.monotonic() + SECONDS
+    ends, troubles, took = {name: 0 for name in CLIENTS}, [], {}
+    shop.token()
+
+    def drive(name):
+        fields, rnd = dict(CLIENTS[name]), random.Random(name)
+        span = fields.pop("days", 0)
+        while time.monotonic() < end or ends[name] < 2:
+            if span:
+                first = rnd.randrange(30, 91 - span)
+                fields |= {"from": days[first], "to": days[first + span]}
+            began = time.monotonic()
+            run = shop.wait(shop.submit(pipeline="shop", mode="all", **fields), 2 * MOST)
+            took[name] = max(took.get(name, 0), time.monotonic() - began)
+            ends[name] += 1
+            if run["status"] != "succeeded":
+                troubles.append((name, run["error"]))
+
+    def stir():
+        while time.monotonic() < end:
+            source(shop, TURMOIL.format(start=START))
+            write_scans(shop, random.randrange(3))
+            time.sleep(0.3)
+
+    threads = [threading.Thread(target=drive, args=(name,)) for name in CLIENTS] + [threading.Thread(target=stir)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(ends, {name: round(seconds, 1) for name, seconds in took.items()})
+    assert not troubles
+    assert shop.sql("postgres", deadlocks) == before
+    assert max(took.values()) < MOST and min(ends.values()) * 4 >= max(ends.values()), (ends, took)
+    load(shop)
+    check_against_source(shop)
+    check_keys(shop)

@@ -231,6 +231,56 @@ test_claims_leave_overlaps_and_keep_max_parallel(void **state)
 	assert_string_equal(claims.items[0].table, "b");
 }
 
+/* Days that come one after the other do not keep a month waiting that is older than them; what is elsewhere goes on. */
+static void
+test_nobody_overtakes_an_older_step_that_waits(void **state)
+{
+	struct step_plan first = stores_step(f.ctx, "a", 1, 0), whole = stores_step(f.ctx, "a", 1, -1);
+	struct step_plan later[] = {stores_step(f.ctx, "a", 1, 1), stores_step(f.ctx, "b", 1, 1)};
+	struct step_claims claims;
+	struct step_claim claim;
+
+	(void)state;
+	(void)stores_plan(f.ctx, f.db, &first, 1);
+	claim = stores_claim(f.ctx, f.db);
+	(void)stores_plan(f.ctx, f.db, &whole, 1);
+	(void)stores_plan(f.ctx, f.db, later, 2);
+	claims = stores_claim_many(f.ctx, f.db, 9);
+	assert_int_equal(claims.count, 1);
+	assert_string_equal(claims.items[0].table, "b");
+	succeed(&claim);
+	claim = stores_claim(f.ctx, f.db);
+	assert_string_equal(claim.slice, whole.slice);
+	assert_int_equal(stores_claim_many(f.ctx, f.db, 9).count, 0);
+	succeed(&claim);
+	assert_string_equal(stores_claim(f.ctx, f.db).slice, later[0].slice);
+}
+
+/* Who may go first by priority does; who waits for a retry, or was paused, holds nobody up. */
+static void
+test_who_cannot_start_anyway_is_overtaken(void **state)
+{
+	struct step_plan first = stores_step(f.ctx, "a", 1, 0), whole = stores_step(f.ctx, "a", 1, -1);
+	struct step_plan later = stores_step(f.ctx, "a", 1, 1), urgent = stores_step(f.ctx, "a", 1, 2);
+	struct run run;
+
+	(void)state;
+	(void)stores_plan(f.ctx, f.db, &first, 1);
+	(void)stores_claim(f.ctx, f.db);
+	run = stores_plan(f.ctx, f.db, &whole, 1);
+	(void)stores_plan(f.ctx, f.db, &urgent, 1);
+	stores_do(f.ctx, f.db,
+	    ctx_printf(f.ctx,
+		"UPDATE control.run SET priority = 9 WHERE id = (SELECT run_id FROM control.step"
+		" WHERE id = '%s')",
+		urgent.id));
+	assert_string_equal(stores_claim(f.ctx, f.db).slice, urgent.slice);
+	(void)stores_plan(f.ctx, f.db, &later, 1);
+	assert_int_equal(stores_claim_many(f.ctx, f.db, 9).count, 0);
+	assert_true(run_pause(f.ctx, f.db, run.id, true, &run));
+	assert_string_equal(stores_claim(f.ctx, f.db).slice, later.slice);
+}
+
 static void
 test_constraint_refuses_overlapping_running_steps(void **state)
 {
@@ -282,6 +332,8 @@ main(void)
 	    STORES_TEST(test_retry_later_and_hand_back),
 	    STORES_TEST(test_paused_runs_give_out_nothing),
 	    STORES_TEST(test_claims_leave_overlaps_and_keep_max_parallel),
+	    STORES_TEST(test_nobody_overtakes_an_older_step_that_waits),
+	    STORES_TEST(test_who_cannot_start_anyway_is_overtaken),
 	    STORES_TEST(test_constraint_refuses_overlapping_running_steps),
 	    STORES_TEST(test_deadline_fails_the_run),
 	};

@@ -268,8 +268,7 @@ test_nothing_to_do_locks_nothing(void **state)
 	    "BEGIN; DO $do$ DECLARE t text; BEGIN FOR t IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
 	    "  WHERE schemaname IN ('public', 'loadstar') LOOP"
 	    "  EXECUTE 'LOCK TABLE ' || t || ' IN ROW EXCLUSIVE MODE'; END LOOP; END $do$");
-	declare(loads, pipeline,
-	    YAML(", name: text", ", amount: integer", "views: [views.sql]\n"));
+	declare(loads, pipeline, YAML(", name: text", ", amount: integer", "views: [views.sql]\n"));
 	job = loads_job(loads, "fact_sale", -1);
 	assert_true(slice_apply_views(loads->ctx, &job));
 	loads_do(loads, "COMMIT");

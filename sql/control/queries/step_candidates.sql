@@ -1,6 +1,7 @@
 -- $1 boot id, $2 limit, $3 step ids to leave out uuid[], $4 true: revocations only
 -- Steps that could be claimed, revocations first, then by the run's priority and age; a picture only, nothing is locked. A
--- replica whose lease is over gets none.
+-- replica whose lease is over gets none. What an older run has ready and cannot start, because something else loads there, nobody
+-- younger overtakes: or a month would wait for ever while one day after the other is loaded in it.
 WITH ends AS (
   SELECT s.id, s.run_id
   FROM control.step s
@@ -24,7 +25,16 @@ normal AS (
       AND s.id <> ALL ($3::uuid[])
       AND (s.warehouse_table IS NULL OR NOT EXISTS (
         SELECT FROM control.step b
-        WHERE b.status = 'running' AND b.end_as IS NULL AND b.warehouse_table = s.warehouse_table AND b.span && s.span))
+        WHERE b.status = 'running' AND b.end_as IS NULL AND b.warehouse_table = s.warehouse_table AND b.span && s.span)
+      AND NOT EXISTS (
+        SELECT FROM control.step e
+        JOIN control.run o ON o.id = e.run_id AND o.status IN ('queued', 'running')
+          AND (-o.priority, o.created_at, o.id) < (-r.priority, r.created_at, r.id)
+        WHERE e.status = 'queued' AND e.end_as IS NULL AND e.warehouse_table = s.warehouse_table AND e.span && s.span
+          AND e.retry_at <= now() AND EXISTS (
+            SELECT FROM control.step b
+            WHERE b.status = 'running' AND b.end_as IS NULL AND b.warehouse_table = e.warehouse_table AND b.span && e.span
+              AND b.run_id <> e.run_id)))
     ORDER BY s.ordinal, s.id
     LIMIT $2::bigint) s
   WHERE s.place <= r.room
