@@ -30,6 +30,7 @@ CORES = os.cpu_count() or 1
 
 UNIT_SECONDS = 120  # one unit test program
 CONCURRENCY_SECONDS = 180
+LONGER = {"test_property": 900}  # by name: programs that are many tests in one
 LINT_SECONDS = 900
 MODEL_SECONDS = 300
 FUZZ_SECONDS = 120  # one corpus
@@ -259,7 +260,7 @@ def programs(phase, folder, name, seconds):
         if not path.exists():
             log.write_text("does not build\n")
             return source.stem, log, 1, Count(failed=1)
-        code = command(tools_for_tsan([str(path)], name), seconds, log, env)
+        code = command(tools_for_tsan([str(path)], name), LONGER.get(source.stem, seconds), log, env)
         return source.stem, log, code, count_tap(log.read_text(errors="replace"), code)
 
     with concurrent.futures.ThreadPoolExecutor(CORES) as pool:

@@ -1,5 +1,5 @@
 /*
- * pg_cluster: a private PostgreSQL for a test, in a temporary folder, reached by a socket alone.
+ * pg_cluster: a private PostgreSQL for a test, in a temporary folder (in memory, where that is), reached by a socket alone.
  *
  * One a process, started at first use and stopped at exit, also when a test fails. As root the
  * server runs as the user postgres. The first use is the main thread's, for the server dies with
