@@ -186,6 +186,8 @@ const char *reader_saw(struct reader *reader, int64_t *looks);
 void reader_stop(struct reader *reader);
 
 /* property_sequence.c: one sequence; false: the world says what was wrong. */
+/* Somebody asks for what this claim loads, or more of it, and goes before everybody else. */
+void property_rival(struct world *world, const struct step_claim *claim);
 void property_make_tables(struct world *world); /* once, by a run, before all sequences */
 bool property_run(struct world *world, uint64_t seed);
 

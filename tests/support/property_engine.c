@@ -16,10 +16,10 @@
 
 enum { LEASE_MS = 600000, ROUNDS = 400, STATEMENTS = 45 };
 
-enum kind { NOTHING, LOST, UNHEARD, RACING, REFUSED, DIES, TAKEN_OVER, CANCELLED, CHANGED, FAULTS };
+enum kind { NOTHING, LOST, UNHEARD, RACING, REFUSED, DIES, TAKEN_OVER, PASSED_BY, CANCELLED, CHANGED, FAULTS };
 
 static const char *const kinds[FAULTS] = {"nothing", "the session is lost", "the answer is lost",
-    "the session is lost meanwhile", "the statement is refused", "the worker dies", "the lease ends, others go on",
+    "the session is lost meanwhile", "the statement is refused", "the worker dies", "the lease ends, others go on", "the lease ends, and somebody else wants the same",
     "the run is cancelled", "the source changes"};
 
 struct fault {
@@ -113,9 +113,13 @@ interfere(struct fault *fault)
 	if (fault->kind == CHANGED)
 		for (int64_t i = 1 + world_random(world, 2); i > 0; i--)
 			source_change(world);
-	if (fault->kind == TAKEN_OVER && !world->lost[fault->engine]) {
+	if ((fault->kind == TAKEN_OVER || fault->kind == PASSED_BY) && !world->lost[fault->engine]) {
 		lose(world, fault->engine);
 		expire(world);
+	}
+	if (fault->kind == PASSED_BY) {
+		property_rival(world, world->engines[fault->engine].attempts->claim);
+		source_change(world);
 	}
 	if (fault->kind == CANCELLED) {
 		struct run run;
@@ -125,7 +129,7 @@ interfere(struct fault *fault)
 		must(world, ctx, ok || ctx_failure(ctx)->code == FAIL_RUN_FINISHED);
 		ctx_free(ctx);
 	}
-	for (int64_t i = world_random(world, 4); fault->kind != CHANGED && i > 0; i--)
+	for (int64_t i = fault->kind == PASSED_BY ? 3 : world_random(world, 4); fault->kind != CHANGED && i > 0; i--)
 		(void)take(world, other, 1, world_chance(world, 70));
 	world->depth--;
 }

@@ -136,6 +136,46 @@ submit(struct world *world, struct asked *asked)
 	    clock_format(world->own, world->source.now_us), run.id);
 }
 
+/* The slice itself, or one that overlaps it. */
+static void
+overlap(struct world *world, const struct step_claim *claim, struct run *run)
+{
+	int64_t cell_us = CLOCK_DAY_US / CELLS_A_DAY;
+
+	run->type = "range";
+	run->slice = "P1W";
+	run->from_us = claim->from_us;
+	run->to_us = claim->to_us;
+	if (world_chance(world, 50) && run->from_us > begin_us)
+		run->from_us -= cell_us;
+	else if (world_chance(world, 50))
+		run->to_us += cell_us;
+}
+
+void
+property_rival(struct world *world, const struct step_claim *claim)
+{
+	struct run_acceptance how = {.fingerprint = "f", .on_duplicate = "queue"};
+	struct run run, want = {.pipeline = "shop",
+			    .type = "full",
+			    .mode = "all",
+			    .requested_by = "tester",
+			    .trigger_kind = "api",
+			    .spec_version = world->spec_hash,
+			    .priority = 1000};
+	bool existed;
+
+	if (claim->table == NULL)
+		return;
+	want.tables = json_new_array(world->own);
+	json_add_string(world->own, want.tables, claim->table);
+	if (text_equal(claim->scope, "time"))
+		overlap(world, claim, &want);
+	world_say(world, "a rival run of %s, %s to %s", claim->table, clock_format(world->own, want.from_us),
+	    clock_format(world->own, want.to_us));
+	must(world, run_accept(world->own, world->control, &want, &how, &run, &existed));
+}
+
 /* ---- a run by itself, without faults */
 
 static void
