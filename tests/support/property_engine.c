@@ -19,8 +19,8 @@ enum { LEASE_MS = 600000, ROUNDS = 400, STATEMENTS = 45 };
 enum kind { NOTHING, LOST, UNHEARD, RACING, REFUSED, DIES, TAKEN_OVER, PASSED_BY, CANCELLED, CHANGED, FAULTS };
 
 static const char *const kinds[FAULTS] = {"nothing", "the session is lost", "the answer is lost",
-    "the session is lost meanwhile", "the statement is refused", "the worker dies", "the lease ends, others go on", "the lease ends, and somebody else wants the same",
-    "the run is cancelled", "the source changes"};
+    "the session is lost meanwhile", "the statement is refused", "the worker dies", "the lease ends, others go on",
+    "the lease ends, and somebody else wants the same", "the run is cancelled", "the source changes"};
 
 struct fault {
 	struct world *world;
