@@ -40,12 +40,22 @@ exchange_new(struct http_listener *listener, struct MHD_Connection *connection, 
 	return exchange;
 }
 
+static struct reaper_entry *
+entry_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
 static enum MHD_Result
 send_response(struct exchange *exchange)
 {
 	enum MHD_Result queued =
 	    MHD_queue_response(exchange->connection, (unsigned)exchange->status, exchange->response);
 
+	if (exchange->large)
+		reaper_enter(http_reaper(server_of(exchange)), entry_of(exchange->connection), REAPER_SENDING);
 	MHD_destroy_response(exchange->response);
 	exchange->response = NULL;
 	exchange->state = EXCHANGE_SENT;
@@ -84,14 +94,6 @@ receive(struct exchange *exchange, const char *upload, size_t *size)
 		text_add_bytes(&exchange->body, upload, *size);
 	*size = 0;
 	return exchange->body_received <= SWALLOW_FACTOR * limit ? MHD_YES : MHD_NO;
-}
-
-static struct reaper_entry *
-entry_of(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-	return info != NULL ? info->socket_context : NULL;
 }
 
 void

@@ -39,7 +39,8 @@ struct exchange {
 	const char *request_id;
 	const char *route; /* static: for metrics */
 	struct MHD_Response *response;
-	bool owed; /* http_owes was told */
+	bool large; /* a whole answer that a slow client takes its time for */
+	bool owed;  /* http_owes was told */
 	int status;
 };
 

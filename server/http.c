@@ -169,7 +169,7 @@ http_new_with(struct ctx *ctx, struct app *app, const struct http_backend *backe
 	server->waiters = waiters_new(ctx,
 	    &(struct waiters_options){.page = find_page, .answer = exchange_answer_waiter, .arg = server});
 	server->streams = streams_new(ctx, &(struct streams_options){.lines = read_lines, .arg = server});
-	server->reaper = reaper_new(ctx);
+	server->reaper = reaper_new(ctx, &reaper_limits);
 	return server;
 }
 

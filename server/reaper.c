@@ -11,8 +11,12 @@
 #include "base/text.h"
 
 static const int64_t TICK_US = CLOCK_SECOND_US;
-static const int64_t READING_US = 30 * CLOCK_SECOND_US;
-static const int64_t IDLE_US = 120 * CLOCK_SECOND_US; /* beyond the library's idle timeout */
+
+const struct reaper_limits reaper_limits = {{
+    [REAPER_READING] = 30 * CLOCK_SECOND_US,
+    [REAPER_SENDING] = 300 * CLOCK_SECOND_US, /* the largest page, over the slowest line that is of use */
+    [REAPER_IDLE] = 120 * CLOCK_SECOND_US,    /* beyond the library's idle timeout */
+}};
 
 struct reaper_entry {
 	struct reaper_entry *next, **link;
@@ -24,6 +28,7 @@ struct reaper_entry {
 };
 
 struct reaper {
+	const struct reaper_limits *limits;
 	pthread_mutex_t lock; /* of everything below and in every entry */
 	pthread_cond_t changed;
 	struct reaper_entry *first;
@@ -32,11 +37,12 @@ struct reaper {
 };
 
 struct reaper *
-reaper_new(struct ctx *ctx)
+reaper_new(struct ctx *ctx, const struct reaper_limits *limits)
 {
 	struct reaper *reaper = ctx_alloc(ctx, sizeof(*reaper));
 	pthread_condattr_t monotonic;
 
+	reaper->limits = limits;
 	ASSERT(pthread_mutex_init(&reaper->lock, NULL) == 0);
 	ASSERT(pthread_condattr_init(&monotonic) == 0);
 	ASSERT(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
@@ -88,24 +94,23 @@ reaper_enter(struct reaper *reaper, struct reaper_entry *entry, enum reaper_phas
 }
 
 static bool
-is_overdue(const struct reaper_entry *entry, int64_t now_us)
+is_overdue(const struct reaper *reaper, const struct reaper_entry *entry, int64_t now_us)
 {
-	int64_t age_us = now_us - entry->since_us;
+	int64_t limit_us = reaper->limits->us[entry->phase];
 
-	if (entry->ended || entry->phase == REAPER_ANSWERING)
-		return false;
-	return age_us >= (entry->phase == REAPER_READING ? READING_US : IDLE_US);
+	return !entry->ended && limit_us != 0 && now_us - entry->since_us >= limit_us;
 }
 
 /* The library does not see in every state that its peer has closed. Who has, and has not sent a whole request, will not: but
- * what it sent may just be on its way to the library, so it counts when it is still so a tick later. */
+ * what it sent may just be on its way to the library, so it counts when it is still so a tick later. Who has sent one may close its
+ * side and read on. */
 static bool
 has_left(struct reaper_entry *entry)
 {
 	struct pollfd side = {.fd = entry->fd, .events = POLLRDHUP};
 	bool before = entry->left;
 
-	if (entry->ended || entry->phase == REAPER_ANSWERING)
+	if (entry->ended || entry->phase == REAPER_ANSWERING || entry->phase == REAPER_SENDING)
 		return false;
 	entry->left = poll(&side, 1, 0) > 0;
 	return before && entry->left;
@@ -119,7 +124,7 @@ end_overdue(struct reaper *reaper)
 	size_t count = 0;
 
 	for (struct reaper_entry *entry = reaper->first; entry != NULL; entry = entry->next) {
-		if (!is_overdue(entry, now_us) && !has_left(entry))
+		if (!is_overdue(reaper, entry, now_us) && !has_left(entry))
 			continue;
 		entry->ended = true;
 		(void)shutdown(entry->fd, SHUT_RDWR);
@@ -133,8 +138,7 @@ note(size_t count)
 {
 	struct ctx *ctx = ctx_new("reaper", 0);
 
-	log_line(ctx, LOG_DEBUG, "connections without a whole request ended", "count",
-	    text_from_i64(ctx, (int64_t)count), NULL);
+	log_line(ctx, LOG_DEBUG, "slow or silent connections ended", "count", text_from_i64(ctx, (int64_t)count), NULL);
 	ctx_free(ctx);
 }
 

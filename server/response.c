@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "server/exchange.h"
 
+enum { SMALL_BYTES = 16 * 1024 }; /* every socket takes so much at once */
+
 static void
 add_header(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -61,5 +63,6 @@ response_make(struct exchange *exchange, const struct reply *reply)
 	    MHD_create_response_from_buffer(reply->length, (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
 	ASSERT(exchange->response != NULL);
 	exchange->status = reply->status;
+	exchange->large = reply->length > SMALL_BYTES;
 	response_add_headers(exchange, exchange->response, reply);
 }

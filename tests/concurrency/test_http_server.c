@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/bug.h"
 #include "base/clock.h"
@@ -106,6 +107,26 @@ answers_413_for_a_chunked_body_over_the_limit(void **state)
 	send_text(fd, "0\r\n\r\n");
 	answer = read_until(fixture->ctx, fd, NULL);
 	assert_status(answer, 413);
+	(void)close(fd);
+}
+
+/* What is swallowed to be able to answer has a limit, too: then there is no answer, and no end of the body is waited for. */
+static void
+gives_up_on_a_body_that_does_not_end(void **state)
+{
+	struct fake_http *fixture = *state;
+	static char chunk[BODY_LIMIT + 32];
+	int fd = connect_to(fixture->port), length = snprintf(chunk, sizeof(chunk), "%x\r\n", BODY_LIMIT);
+	int sent = 0;
+
+	memset(chunk + length, 'x', BODY_LIMIT);
+	memcpy(chunk + length + BODY_LIMIT, "\r\n", 3);
+	send_text(fd, "POST /endless HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
+	while (sent < 1000 && send(fd, chunk, strlen(chunk), MSG_NOSIGNAL) > 0)
+		sent++;
+	assert_in_range(sent, 8, 999); /* the sockets hold some that nobody has read */
+	assert_string_equal(read_until(fixture->ctx, fd, NULL), "");
+	assert_status(exchange_text(fixture, fixture->port, "GET /x HTTP/1.1\r\n" HOST CLOSE "\r\n"), 200);
 	(void)close(fd);
 }
 
@@ -219,6 +240,7 @@ main(void)
 	    FAKE_HTTP_TEST(does_not_go_on_after_what_may_be_torn),
 	    FAKE_HTTP_TEST(refuses_what_can_be_read_in_two_ways),
 	    FAKE_HTTP_TEST(answers_413_for_a_chunked_body_over_the_limit),
+	    FAKE_HTTP_TEST(gives_up_on_a_body_that_does_not_end),
 	    FAKE_HTTP_TEST(wrong_queries_are_400),
 	    FAKE_HTTP_TEST(tells_no_insides),
 	    FAKE_HTTP_TEST(head_has_no_body),
