@@ -145,6 +145,15 @@ check_range(struct ctx *ctx, const struct spec *spec, struct run_request *reques
 		(void)fail_field(ctx, "/to", "must be after from");
 }
 
+/* As the specification's own slices (etl/spec/check.c). */
+static bool
+divides(const struct spec_table *table, const struct period *slice)
+{
+	const struct spec_column *time = table->time != NULL ? spec_find_column(table, table->time) : NULL;
+
+	return slice->us == 0 || time == NULL || time->type.kind != TYPE_DATE;
+}
+
 static void
 check_slices(struct ctx *ctx, const struct spec *spec, const struct run *run)
 {
@@ -158,6 +167,12 @@ check_slices(struct ctx *ctx, const struct spec *spec, const struct run *run)
 		if (!is_selected(run, table) || table->is_stage || spec_table_is_fed_by_files(table) ||
 		    (run->slice != NULL && !spec_slice_parse(run->slice, &slice)))
 			continue;
+		if (!divides(table, &slice)) {
+			(void)fail_field(ctx, "/slice",
+			    "%s has a date as its time, which %s does not divide: P1D is the shortest", table->name,
+			    run->slice);
+			continue;
+		}
 		for (at_us = period_floor(run->from_us, &slice); at_us < run->to_us && count <= MOST_SLICES; count++)
 			at_us = period_add(at_us, &slice, 1);
 	}

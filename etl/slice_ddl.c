@@ -102,8 +102,12 @@ log_changes(struct ctx *ctx, struct loading *loading)
 	json_t *change;
 	size_t i;
 
-	json_array_foreach(loading->changes, i, change)
-		log_event(ctx, loading->job, LOG_INFO, "a table was changed", change);
+	json_array_foreach(loading->changes, i, change) {
+		bool again = text_equal(json_string_or(change, "change", NULL), "made_again");
+
+		log_event(ctx, loading->job, again ? LOG_WARN : LOG_INFO,
+		    again ? "a table that was gone is made again" : "a table was changed", change);
+	}
 	log_trace(ctx, loading, "tables are as declared");
 }
 

@@ -86,6 +86,27 @@ complete(struct ctx *ctx, struct loading *loading, const struct spec_table *tabl
 	return record(ctx, loading, table, &created);
 }
 
+/* Somebody dropped it: the ledger goes on telling what was loaded, and the run says what to do. */
+static bool
+note_made_again(struct ctx *ctx, struct loading *loading, const struct spec_table *table)
+{
+	const char *names[] = {generate_table_name(ctx, loading->job->spec, table->name)};
+	struct pg_rows rows;
+	json_t *said;
+
+	if (!warehouse_query(ctx, loading->warehouse, "ledger_tables", PG_PARAMS(pg_text_array(ctx, names, 1)), &rows))
+		return false;
+	if (pg_value(&rows, 0, 0) == NULL)
+		return true;
+	said = json_new_object(ctx);
+	json_put_string(ctx, said, "table", table->name);
+	json_put_string(ctx, said, "change", "made_again");
+	json_put_string(ctx, said, "hint",
+	    "it is empty, though the ledger has loads of it: a run with mode all fills it");
+	json_add(loading->changes, said);
+	return true;
+}
+
 bool
 change_table(struct ctx *ctx, struct loading *loading, const struct spec_table *table)
 {
@@ -94,5 +115,6 @@ change_table(struct ctx *ctx, struct loading *loading, const struct spec_table *
 
 	return table_changes_find(ctx, loading->warehouse, loading->job->spec, table, &changes) &&
 	       make_changes(ctx, loading, &changes) && generate_ddl(ctx, loading->job->spec, table, &statements) &&
-	       run_statements(ctx, loading, &statements) && (changes.exists || complete(ctx, loading, table));
+	       run_statements(ctx, loading, &statements) &&
+	       (changes.exists || (complete(ctx, loading, table) && note_made_again(ctx, loading, table)));
 }

@@ -91,9 +91,7 @@ reopen(struct change *change, const char *spec_version)
 	int64_t wave, opened;
 	struct pg_rows rows;
 
-	bool another = spec_version != NULL && !text_equal(spec_version, run->spec_version);
-
-	if (!sql_run(ctx, change->db, SQL_STEPS_REOPEN, PG_PARAMS(run->id, text_from_bool(another)), &rows))
+	if (!sql_run(ctx, change->db, SQL_STEPS_REOPEN, PG_PARAMS(run->id), &rows))
 		return false;
 	wave = pg_i64(&rows, 0, 0);
 	opened = pg_i64(&rows, 0, 1);

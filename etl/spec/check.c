@@ -214,6 +214,19 @@ check_fact_write(struct parse *parse, const struct spec_table *table, const stru
 		    "'time' cuts a table into slices; 'write: replace_all' has one slice, the whole table");
 }
 
+/* A date is midnight: all rows of a day would fall into its first slice. */
+static void
+check_slice_of_dates(struct parse *parse, const struct spec_table *table, const struct node *map)
+{
+	const struct spec_column *time = table->time != NULL ? spec_find_column(table, table->time) : NULL;
+	const struct node *slice = node_get(map, "slice");
+
+	if (time != NULL && time->type.kind == TYPE_DATE && table->slice.us > 0)
+		(void)finding(&parse->findings, slice != NULL ? &slice->place : &node_get(map, "time")->place,
+		    "'%s' is a date, which slices of %s do not divide: P1D is the shortest", table->time,
+		    table->slice_text);
+}
+
 static void
 check_fact(struct parse *parse, struct spec_table *table, const struct node *map)
 {
@@ -234,6 +247,7 @@ check_fact(struct parse *parse, struct spec_table *table, const struct node *map
 		if (node_get(map, "slice") == NULL && table->slice_text == NULL)
 			(void)finding(&parse->findings, node_blame(map),
 			    "'%s' has 'time' and so needs 'slice', here or in defaults", table->name);
+		check_slice_of_dates(parse, table, map);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(need_time) / sizeof(*need_time); i++)

@@ -218,8 +218,59 @@ raise(struct spec_table *table)
 	return raised;
 }
 
-/* Raises the tables of a kind above those they look up. */
+struct circle {
+	struct ctx *ctx;
+	const struct spec *spec;
+	const struct spec_table *start;
+	bool *seen; /* by table */
+};
+
+/* The way from a table to the start along lookups of tables that are declared after it; NULL: there is none. */
+static const char *
+find_way(struct circle *circle, const struct spec_table *from)
+{
+	size_t at = (size_t)(from - circle->spec->tables);
+
+	if (from <= circle->start || circle->seen[at])
+		return from == circle->start ? from->name : NULL;
+	circle->seen[at] = true;
+	for (size_t i = 0; i < from->lookup_count; i++) {
+		const struct spec_table *next = from->lookups[i].dimension;
+		const char *rest = next != NULL ? find_way(circle, next) : NULL;
+
+		if (rest != NULL)
+			return ctx_printf(circle->ctx, "%s -> %s", from->name, rest);
+	}
+	return NULL;
+}
+
+/* At the first declared of its tables, where the lookup stands that leads around. */
 static void
+report_circles(struct parse *parse)
+{
+	const struct spec *spec = parse->spec;
+	struct circle circle = {.ctx = parse->findings.ctx, .spec = spec};
+
+	for (size_t i = 0; i < spec->table_count; i++) {
+		const struct spec_table *table = &spec->tables[i];
+
+		circle.start = table;
+		for (size_t k = 0; k < table->lookup_count; k++) {
+			const struct spec_table *next = table->lookups[k].dimension;
+			const char *way = NULL;
+
+			circle.seen = ctx_alloc_array(circle.ctx, spec->table_count, sizeof(*circle.seen));
+			if (next != NULL && next != table)
+				way = find_way(&circle, next);
+			if (way != NULL)
+				(void)finding(&parse->findings, &table->lookups[k].place,
+				    "the lookups go in a circle: %s -> %s", table->name, way);
+		}
+	}
+}
+
+/* Raises the tables of a kind above those they look up. False: there is no end to it. */
+static bool
 raise_kind(struct parse *parse, enum table_kind kind)
 {
 	struct spec *spec = parse->spec;
@@ -233,11 +284,9 @@ raise_kind(struct parse *parse, enum table_kind kind)
 			if (table->kind != kind || !raise(table))
 				continue;
 			raised = true;
-			if (pass == spec->table_count)
-				(void)finding(&parse->findings, &table->place,
-				    "the lookups of '%s' lead back to itself", table->name);
 		}
 	}
+	return !raised;
 }
 
 static void
@@ -255,6 +304,7 @@ check_waves(struct parse *parse)
 {
 	struct spec *spec = parse->spec;
 	int64_t first = 2, last;
+	bool ends;
 
 	find_checked_after(spec);
 	for (size_t i = 0; i < spec->table_count; i++)
@@ -263,12 +313,13 @@ check_waves(struct parse *parse)
 	last = first;
 	for (size_t i = 0; i < spec->table_count; i++)
 		spec->tables[i].wave = first;
-	raise_kind(parse, TABLE_DIMENSION);
+	ends = raise_kind(parse, TABLE_DIMENSION);
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (spec->tables[i].kind == TABLE_DIMENSION && last_wave(&spec->tables[i]) > last)
 			last = last_wave(&spec->tables[i]);
 	for (size_t i = 0; i < spec->table_count; i++)
 		if (spec->tables[i].kind == TABLE_FACT)
 			spec->tables[i].wave = spec->tables[i].is_stage ? 2 : last + 1;
-	raise_kind(parse, TABLE_FACT);
+	if (!raise_kind(parse, TABLE_FACT) || !ends)
+		report_circles(parse);
 }

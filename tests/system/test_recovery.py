@@ -150,7 +150,8 @@ def test_run_deadline(make_service, tmp_path):
 
 
 def test_failed_slices_make_a_partial_run_and_retry_finishes_it(make_service):
-    """on_error: continue. A value the warehouse refuses, in one month's rows; mended, then retried."""
+    """on_error: continue. A value the warehouse refuses, in one month's rows; mended, then retried. Retried again, when somebody has
+    dropped the table meanwhile: it is made again, and the run says that it holds no more than what the run loaded."""
     service = make_service().start()
     service.load("full")
     bad = service.sql("medrobotics_source", "SELECT procedure_id FROM procedures ORDER BY start_time LIMIT 1")[0][0]
@@ -167,6 +168,21 @@ def test_failed_slices_make_a_partial_run_and_retry_finishes_it(make_service):
     step = [s for s in service.steps(run["id"]) if s["id"] == failed[0]["id"]][0]
     assert step["status"] == "succeeded" and len(step["attempts"]) >= 2, "the step keeps its identity"
     assert service.post(f"/v1/runs/{run['id']}/retry").status_code == 409
+    warehouse.check_invariants(service)
+
+    service.sql("warehouse", f"DELETE FROM fact_procedures WHERE procedure_id = '{bad}'")
+    service.sql("warehouse", f"ALTER TABLE fact_procedures ADD CONSTRAINT no_such CHECK (procedure_id <> '{bad}')")
+    run = service.wait(service.submit("range", mode="all", **{k: failed[0]["slice"][k] for k in ("from", "to")}))
+    assert run["status"] == "partial", run
+    service.sql("warehouse", "DROP TABLE fact_procedures CASCADE")
+    assert service.post(f"/v1/runs/{run['id']}/retry").status_code == 202
+    assert service.wait(run["id"])["status"] == "succeeded"
+    warnings = service.get(f"/v1/runs/{run['id']}/logs", params={"level": "warn"}).json()["items"]
+    said = [line["fields"]["table"] for line in warnings if line["message"] == "a table that was gone is made again"]
+    assert said == ["fact_procedures"], warnings
+    assert 0 < service.sql("warehouse", "SELECT count(*) FROM fact_procedures")[0][0] < 2000
+    service.load("facts", mode="all")
+    assert service.sql("warehouse", "SELECT count(*) FROM fact_procedures") == [(2000,)]
     warehouse.check_invariants(service)
 
 

@@ -183,6 +183,30 @@ test_time_zone(void **state)
 	ctx_free(ctx);
 }
 
+/* Hours do not divide a date; days do, and hours a time. */
+static void
+test_slices_of_dates(void **state)
+{
+	static const char body[] =
+	    "{\"pipeline\":\"shop\",\"type\":\"range\",\"from\":\"2024-01-01\",\"to\":\"2024-02-01\","
+	    "\"slice\":\"%s\",\"tables\":[\"fact_b\"],\"params\":{\"batch\":\"20240115\"}}";
+	struct spec_column at = {.name = "at", .type = {.kind = TYPE_DATE}};
+	struct ctx *ctx = ctx_new("test", 0);
+	struct run_request request;
+
+	(void)state;
+	tables[1].columns = &at;
+	tables[1].column_count = 1;
+	assert_true(take(ctx, ctx_printf(ctx, body, "P1D"), "UTC", &request));
+	assert_false(take(ctx, ctx_printf(ctx, body, "PT6H"), "UTC", &request));
+	assert_string_equal(ctx_failure(ctx)->fields->pointer, "/slice");
+	fail_clear(ctx);
+	at.type.kind = TYPE_TIMESTAMP;
+	assert_true(take(ctx, ctx_printf(ctx, body, "PT6H"), "UTC", &request));
+	tables[1].column_count = 0;
+	ctx_free(ctx);
+}
+
 int
 main(void)
 {
@@ -190,6 +214,7 @@ main(void)
 	    cmocka_unit_test(test_good),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_time_zone),
+	    cmocka_unit_test(test_slices_of_dates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

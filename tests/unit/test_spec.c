@@ -92,6 +92,20 @@ static const struct refusal {
     {"model: {", "sequence: {", ":19:7: the name 'sequence' is the observation log's in a dimension with scd 2"},
     {"model: {", "is_inferred: {", ":19:7: the name 'is_inferred' is reserved"},
     {"time: start_time", "time: robot_id", ":29:11: 'robot_id' must be a date, timestamp or timestamptz to be 'time'"},
+    {"time: start_time", "time: start_tim",
+	":29:11: 'fact_uses' has no column 'start_tim'; did you mean 'start_time'?"},
+    {"changed_by: updated_at", "changed_by: update_at",
+	":33:17: 'fact_uses' has no column 'update_at'; did you mean 'updated_at'?"},
+    {"valid_from: updated_at", "valid_from: update_at",
+	":22:48: 'dim_robots' has no column 'update_at'; did you mean 'updated_at'?"},
+    {"grain: [use_id]", "grain: [robot_id, used_id]",
+	":27:23: 'fact_uses' has no column 'used_id'; did you mean 'use_id'?"},
+    {"match: robot_id", "match: robot", ":35:59: 'fact_uses' has no column 'robot'"},
+    {"as_of: start_time", "as_of: start", ":35:76: 'fact_uses' has no column 'start'"},
+    {"start_time: timestamptz, updated_at: timestamptz }\n    time: start_time\n",
+	"start_time: date, updated_at: timestamptz }\n    time: start_time\n    slice: PT6H\n",
+	":30:12: 'start_time' is a date, which slices of PT6H do not divide: P1D is the shortest"},
+    {"write: replace_range", "slice: P1M1D", ":34:12: 'slice' is 'P1M1D', but must be a period"},
     {"    begin: -P25M\n", "", ":23:3: 'fact_uses' has 'time' and so needs 'begin'"},
     {"-P25M", "yesterday", ":30:12: 'begin' is 'yesterday'"},
     {"  slice: P1M\n", "", "'fact_uses' has 'time' and so needs 'slice'"},
@@ -221,7 +235,7 @@ test_circle(void **state)
 	struct spec_fixture *f = *state;
 
 	assert_false(spec_try(f, yaml, "SELECT 1", spec_uses_sql));
-	assert_true(spec_has_error(f, "pipeline.yaml:6:3: the lookups of 'a' lead back to itself"));
+	assert_true(spec_has_error(f, "pipeline.yaml:7:19: the lookups go in a circle: a -> b -> a"));
 	assert_true(spec_has_error(f, "pipeline.yaml:7:8: lookups of a dimension are not available yet"));
 }
 
@@ -243,7 +257,7 @@ test_fact_lookups(void **state)
 	char *good;
 
 	assert_false(spec_try(f, yaml, "SELECT 1", spec_uses_sql));
-	assert_true(spec_has_error(f, "pipeline.yaml:6:3: the lookups of 'a' lead back to itself"));
+	assert_true(spec_has_error(f, "pipeline.yaml:7:37: the lookups go in a circle: a -> b -> a"));
 	assert_true(spec_has_error(f, "pipeline.yaml:7:70: 'missing: infer' needs a dimension"));
 	assert_true(spec_has_error(f, "pipeline.yaml:7:48: 'b' has no 'surrogate', and so cannot be looked up"));
 	good = ctx_printf(f->ctx, "%.*s%s", (int)(strstr(yaml, "  a: {") - yaml), yaml, strstr(yaml, "  c: {"));
@@ -251,6 +265,29 @@ test_fact_lookups(void **state)
 		spec_print_errors(f);
 	assert_null(f->errors);
 	assert_int_equal(spec_find_table(f->spec, "d")->wave, spec_find_table(f->spec, "c")->wave + 1);
+}
+
+/* A circle is told once, by its tables; who only looks one of them up is not blamed. */
+static void
+test_long_circle(void **state)
+{
+	struct spec_fixture *f = *state;
+	struct text yaml;
+	int circles = 0;
+
+	text_init(&yaml, f->ctx);
+	text_add(&yaml,
+	    "spec: 1\npipeline: p\nwarehouse: w\nsources: { s: { type: postgres, connection: c } }\ntables:\n");
+	for (const char *t = "zacbd"; *t != '\0'; t++) /* z -> a -> b -> c -> a; d -> a */
+		text_addf(&yaml,
+		    "  %c: { kind: fact, source: { from: s, query: extract/robots.sql }, grain: k, columns: { k: text }, surrogate: n,\n"
+		    "       lookups: { x: { fact: %c, match: k } } }\n",
+		    *t, *t == 'z' || *t == 'd' || *t == 'c' ? 'a' : *t + 1);
+	assert_false(spec_try(f, yaml.data, "SELECT 1", spec_uses_sql));
+	for (const struct spec_error *e = f->errors; e != NULL; e = e->next)
+		circles += strstr(e->message, "circle") != NULL;
+	assert_int_equal(circles, 1);
+	assert_true(spec_has_error(f, "pipeline.yaml:9:19: the lookups go in a circle: a -> b -> c -> a"));
 }
 
 static void
@@ -397,6 +434,7 @@ main(void)
 	    SPEC_TEST(test_no_document),
 	    SPEC_TEST(test_circle),
 	    SPEC_TEST(test_fact_lookups),
+	    SPEC_TEST(test_long_circle),
 	    SPEC_TEST(test_calendars),
 	    SPEC_TEST(test_files),
 	    SPEC_TEST(test_value_types),

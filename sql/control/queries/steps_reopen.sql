@@ -1,6 +1,7 @@
--- $1 run id, $2 whether it goes on with another version
+-- $1 run id
 -- A retry: failed, cancelled and upstream-skipped steps go on with their identity; the lowest wave of them at once.
--- Checks that were asked after them are asked again. With another version the tables are made as that one declares them, first.
+-- Checks that were asked after them are asked again. The tables are made first, as the run's version
+-- declares them: it may be another one, or somebody may have dropped one.
 WITH left_over AS MATERIALIZED (
   SELECT id, wave
   FROM control.step
@@ -11,7 +12,7 @@ unfinished AS MATERIALIZED (
   UNION ALL
   SELECT id, wave
   FROM control.step
-  WHERE $2::boolean AND run_id = $1::uuid AND kind = 'ddl' AND status = 'succeeded' AND EXISTS (SELECT FROM left_over)
+  WHERE run_id = $1::uuid AND kind = 'ddl' AND status = 'succeeded' AND EXISTS (SELECT FROM left_over)
   UNION ALL
   SELECT id, wave
   FROM control.step
