@@ -1,4 +1,8 @@
-"""What answers are compared with: a bare HTTP server of the library we use, and nginx. Both give the bytes they are told."""
+"""What answers are compared with: a bare HTTP server of the library we use, and nginx. Both give the bytes they are told.
+
+Each is a session of its own, as a service is: Linux shares a busy processor among sessions, and one that shared the
+client's would be served before the service.
+"""
 
 import pathlib
 import shutil
@@ -47,7 +51,7 @@ class FloorServer:
         (pathlib.Path(self.folder.name) / "headers").write_text("".join(f"{k}: {v}\n" for k, v in headers.items()))
         self.process = subprocess.Popen(
             [ROOT / "build/tests/bench/floor_http", str(status), f"{self.folder.name}/body",
-             f"{self.folder.name}/headers"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+             f"{self.folder.name}/headers"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         self.pid = self.process.pid
         self.url = f"http://127.0.0.1:{self.process.stdout.readline().strip()}"
 
@@ -88,7 +92,7 @@ class NginxServer:
             headers="".join(f'        add_header {name} "{value}" always;\n' for name, value in quoted.items()),
             answer="try_files /body =404;" if status == 200 else f"return {status};"))
         self.process = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "conf", "-e", folder / "error.log"],
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, start_new_session=True)
         self.url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 10
         while not answers(port):
