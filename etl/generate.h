@@ -14,7 +14,8 @@
 /* What a statement's result means. */
 enum load_counter {
 	COUNT_NOTHING,
-	COUNT_ROW,      /* one row whose column names are the names of struct load_counts' fields: each is added */
+	COUNT_ROW, /* one row whose column names are the names of struct load_counts' fields: each is added; one named
+			 * `missed`: rows that had to be written and are not, FAIL_ROW_LAW when not 0 */
 	COUNT_AFFECTED, /* rows of the command tag are added to the field `field` */
 	COUNT_MUST_BE_0, /* one row: n, and a detail (text or NULL): n > 0 fails with `code`: "<n> <message>: <detail>" */
 };

@@ -87,13 +87,15 @@ update_current(const struct current *c)
 			    ? ctx_strdup(ctx, "d.is_inferred")
 			    : ctx_printf(ctx, "(d.is_inferred OR %s)", sql_distinct(ctx, c->values, "d", "s"));
 
-	add(ctx, c->out, "update changed rows", COUNT_AFFECTED,
-	    ctx_printf(ctx,
-		"UPDATE %s d SET %s%sis_inferred = false, row_hash = md5(ROW(%s)::text), load_id = :load_id, loaded_at = now()\n"
-		"  FROM loadstar_stage s\n WHERE %s\n   AND %s",
-		c->target, sql_set(ctx, c->values, "s"), c->values.count > 0 ? ", " : "", sql_list(ctx, c->values, "s"),
-		c->same, changed))
-	    ->field = "updated";
+	struct sql_update update = {.target = c->target, .alias = "d", .from = "s", .field = "updated"};
+
+	update.due = ctx_printf(ctx,
+	    "    SELECT d.ctid AS loadstar_row, s.*\n      FROM %s d JOIN loadstar_stage s ON %s\n     WHERE %s",
+	    c->target, c->same, changed);
+	update.set = ctx_printf(ctx,
+	    "%s%sis_inferred = false, row_hash = md5(ROW(%s)::text), load_id = :load_id, loaded_at = now()",
+	    sql_set(ctx, c->values, "s"), c->values.count > 0 ? ", " : "", sql_list(ctx, c->values, "s"));
+	add(ctx, c->out, "update changed rows", COUNT_ROW, sql_update_due(ctx, &update));
 }
 
 static void
@@ -153,5 +155,5 @@ generate_publish_current(struct ctx *ctx, const struct spec *spec, const struct 
 	add(ctx, out, "count rows after", COUNT_ROW,
 	    ctx_printf(ctx,
 		"SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id%s) AS unchanged\n  FROM %s",
-		c.replaces ? " AND s.stage_row IS NOT NULL" : "", counted_rows(&c)));
+		c.replaces ? " AND (s.stage_row IS NOT NULL OR NOT d.is_inferred)" : "", counted_rows(&c)));
 }

@@ -130,6 +130,19 @@ write_rows(const struct fact *fact, enum load_when when, const char *name, const
 		fact_touched(fact, "written", " WHERE loadstar_fresh")));
 }
 
+void
+fact_update(const struct fact *fact, enum load_when when, struct names values, const char *same)
+{
+	struct ctx *ctx = fact->ctx;
+	struct sql_update update = {.target = fact->target, .alias = "t", .from = "r", .field = "updated"};
+
+	update.due = ctx_printf(ctx,
+	    "    SELECT t.ctid AS loadstar_row, %s\n      FROM %s t JOIN loadstar_rows r ON %s\n     WHERE %s",
+	    sql_list(ctx, values, "r"), fact->target, same, sql_distinct(ctx, values, "t", "r"));
+	update.set = ctx_printf(ctx, "%s, load_id = :load_id, loaded_at = now()", sql_set(ctx, values, "r"));
+	fact_count(fact, when, "update changed rows", sql_update_due(ctx, &update));
+}
+
 static void
 delete_vanished(const struct fact *fact)
 {
@@ -160,21 +173,11 @@ update_changed(const struct fact *fact)
 {
 	struct ctx *ctx = fact->ctx;
 	struct names values = names_join(ctx, names_values(ctx, fact->table), names_lookups(ctx, fact->table));
-	struct load_statement *statement;
 
-	if (values.count == 0)
-		return;
-	statement = statement_add(ctx, fact->out, "update changed rows",
-	    ctx_printf(ctx,
-		"UPDATE %s t SET %s, load_id = :load_id, loaded_at = now()\n"
-		"  FROM loadstar_rows r\n"
-		" WHERE %s AND %s\n"
-		"   AND %s",
-		fact->target, sql_set(ctx, values, "r"), sql_equal(ctx, fact->keys, "t", "r"),
-		sql_slice(ctx, fact->table, fact->scope, "t"), sql_distinct(ctx, values, "t", "r")));
-	statement->counter = COUNT_AFFECTED;
-	statement->field = "updated";
-	statement->when = WHEN_FILLED;
+	if (values.count > 0)
+		fact_update(fact, WHEN_FILLED, values,
+		    ctx_printf(ctx, "%s AND %s", sql_equal(ctx, fact->keys, "t", "r"),
+			sql_slice(ctx, fact->table, fact->scope, "t")));
 }
 
 static void

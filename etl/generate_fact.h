@@ -19,6 +19,9 @@ struct fact {
 /* A statement whose one row is counted. */
 struct load_statement *fact_count(const struct fact *fact, enum load_when when, const char *name, char *sql);
 
+/* Makes the rows t that are the `same` as one of loadstar_rows r what that one says; there are values. */
+void fact_update(const struct fact *fact, enum load_when when, struct names values, const char *same);
+
 /* SELECT of the staged rows with their surrogate keys. */
 char *fact_resolved_rows(const struct fact *fact);
 

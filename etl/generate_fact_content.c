@@ -52,19 +52,16 @@ update_lookups(const struct fact *fact)
 {
 	struct ctx *ctx = fact->ctx;
 	struct names lookups = names_lookups(ctx, fact->table);
-	struct load_statement *statement;
+	struct sql_update update = {.target = fact->target, .alias = "t", .from = "r", .field = "updated"};
 
 	if (lookups.count == 0)
 		return;
-	statement = statement_add(ctx, fact->out, "update changed rows",
-	    ctx_printf(ctx,
-		"UPDATE %s t SET %s, load_id = :load_id, loaded_at = now()\n"
-		"  FROM loadstar_there h JOIN loadstar_rows r ON r.loadstar_number = h.loadstar_number\n"
-		" WHERE t.ctid = h.loadstar_row AND %s",
-		fact->target, sql_set(ctx, lookups, "r"), sql_distinct(ctx, lookups, "t", "r")));
-	statement->counter = COUNT_AFFECTED;
-	statement->field = "updated";
-	statement->when = WHEN_FILLED;
+	update.due = ctx_printf(ctx,
+	    "    SELECT h.loadstar_row, %s\n      FROM loadstar_there h JOIN loadstar_rows r ON r.loadstar_number = h.loadstar_number\n"
+	    "      JOIN %s t ON t.ctid = h.loadstar_row\n     WHERE %s",
+	    sql_list(ctx, lookups, "r"), fact->target, sql_distinct(ctx, lookups, "t", "r"));
+	update.set = ctx_printf(ctx, "%s, load_id = :load_id, loaded_at = now()", sql_set(ctx, lookups, "r"));
+	fact_count(fact, WHEN_FILLED, "update changed rows", sql_update_due(ctx, &update));
 }
 
 static void

@@ -26,25 +26,6 @@ check_newer(const struct fact *fact, const char *same, struct names values)
 }
 
 static void
-update_changed(const struct fact *fact, const char *same, struct names values)
-{
-	struct ctx *ctx = fact->ctx;
-	struct load_statement *statement;
-
-	if (values.count == 0)
-		return;
-	statement = statement_add(ctx, fact->out, "update changed rows",
-	    ctx_printf(ctx,
-		"UPDATE %s t SET %s, load_id = :load_id, loaded_at = now()\n"
-		"  FROM loadstar_rows r\n"
-		" WHERE %s\n"
-		"   AND %s",
-		fact->target, sql_set(ctx, values, "r"), same, sql_distinct(ctx, values, "t", "r")));
-	statement->counter = COUNT_AFFECTED;
-	statement->field = "updated";
-}
-
-static void
 insert_new(const struct fact *fact)
 {
 	struct ctx *ctx = fact->ctx;
@@ -87,7 +68,8 @@ generate_fact_by_grain(const struct fact *fact)
 	if (fact->table->write == WRITE_UPSERT) {
 		if (fact_may_move(fact))
 			check_newer(fact, same, values);
-		update_changed(fact, same, values);
+		if (values.count > 0)
+			fact_update(fact, WHEN_ALWAYS, values, same);
 	}
 	insert_new(fact);
 	fact_count(fact, WHEN_ALWAYS, "count rows after",

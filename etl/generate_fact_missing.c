@@ -89,7 +89,7 @@ make_members(const struct fact *fact, const struct spec_lookup *lookup)
 		"    INSERT INTO %s (%s, %s, %seffective_from, effective_to, is_current, is_inferred, load_id, loaded_at)\n"
 		"    SELECT %s, %s, %s'-infinity', " OPEN_END ", true, true, :load_id, now()\n"
 		"      FROM loadstar_keys k%s RETURNING 1)%s\n"
-		"SELECT count(*) AS members_inferred FROM made",
+		"SELECT count(*) AS members_inferred, (SELECT count(*) FROM loadstar_keys) - count(*) AS missed FROM made",
 		back, sql_table(ctx, fact->spec, dimension), surrogate, keys, required, key,
 		sql_list(ctx, names_keys(dimension), "k"), neutral, join, logged));
 }

@@ -262,6 +262,7 @@ update_changed(const struct history *h)
 	struct ctx *ctx = h->ctx;
 	static const char *bookkeeping[] = {"effective_to", "is_current", "is_inferred", "row_hash"};
 	struct names compared = names_join(ctx, h->values, (struct names){.items = bookkeeping, .count = 4});
+	struct sql_update update = {.target = h->target, .alias = "d", .from = "v"};
 	char *same = ctx_printf(ctx, "%s AND d.effective_from = v.effective_from AND d.%s <> " UNKNOWN_KEY,
 	    sql_equal(ctx, h->keys, "d", "v"), h->surrogate);
 
@@ -270,13 +271,11 @@ update_changed(const struct history *h)
 		"SELECT count(*) AS versions_closed FROM %s d JOIN loadstar_versions v ON %s\n"
 		" WHERE d.is_current AND NOT v.is_current",
 		h->target, same));
-	add(h, "update changed versions", COUNT_NOTHING,
-	    ctx_printf(ctx,
-		"UPDATE %s d SET %s, load_id = :load_id, loaded_at = now()\n"
-		"  FROM loadstar_versions v\n"
-		" WHERE %s\n"
-		"   AND %s",
-		h->target, sql_set(ctx, compared, "v"), same, sql_distinct(ctx, compared, "d", "v")));
+	update.due = ctx_printf(ctx,
+	    "    SELECT d.ctid AS loadstar_row, %s\n      FROM %s d JOIN loadstar_versions v ON %s\n     WHERE %s",
+	    sql_list(ctx, compared, "v"), h->target, same, sql_distinct(ctx, compared, "d", "v"));
+	update.set = ctx_printf(ctx, "%s, load_id = :load_id, loaded_at = now()", sql_set(ctx, compared, "v"));
+	add(h, "update changed versions", COUNT_ROW, sql_update_due(ctx, &update));
 }
 
 static void
@@ -339,6 +338,7 @@ generate_publish_history(struct ctx *ctx, const struct spec *spec, const struct 
 	generate_repoint(ctx, spec, table, out);
 	add(&h, "count versions after", COUNT_ROW,
 	    ctx_printf(ctx,
-		"SELECT count(*) AS rows_after FROM %s d JOIN loadstar_keys k ON %s WHERE d.%s <> " UNKNOWN_KEY,
+		"SELECT count(*) AS rows_after, (SELECT count(*) FROM loadstar_versions) - count(*) AS missed\n"
+		"  FROM %s d JOIN loadstar_keys k ON %s WHERE d.%s <> " UNKNOWN_KEY,
 		h.target, sql_equal(ctx, h.keys, "d", "k"), h.surrogate));
 }

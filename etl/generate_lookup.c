@@ -101,21 +101,20 @@ repoint_fact(struct ctx *ctx, const struct spec *spec, const struct spec_table *
 	/* A calendar only grows, and no index finds the rows of a day. */
 	const char *outside = lookup->dimension->calendar.kind == CALENDAR_NONE
 				  ? ""
-				  : ctx_printf(ctx, "\n WHERE f.%s = " UNKNOWN_KEY, column);
+				  : ctx_printf(ctx, " AND f.%s = " UNKNOWN_KEY, column);
 	const char *only_keys = ctx_printf(ctx, "\n          JOIN loadstar_keys k ON %s",
 	    sql_equal(ctx, names_keys(lookup->dimension), "d", "k"));
-	struct load_statement *statement =
-	    statement_add(ctx, out, ctx_printf(ctx, "re-point %s.%s", fact->name, lookup->column),
-		ctx_printf(ctx,
-		    "UPDATE %s t SET %s = resolved.loadstar_key\n"
-		    "  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, " UNKNOWN_KEY ") AS loadstar_key\n"
-		    "  FROM %s f JOIN loadstar_keys k ON %s%s%s) resolved\n"
-		    " WHERE t.ctid = resolved.row_id AND t.%s <> resolved.loadstar_key",
-		    target, column, target, matches(ctx, spec, lookup, "k", "f"),
-		    sql_lookup_join(ctx, spec, lookup, "l", "f", only_keys), outside, column));
+	struct sql_update update = {.target = target, .alias = "f", .from = "r", .field = "rows_repointed"};
 
-	statement->counter = COUNT_AFFECTED;
-	statement->field = "rows_repointed";
+	update.due = ctx_printf(ctx,
+	    "SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, " UNKNOWN_KEY ") AS loadstar_key\n"
+	    "  FROM %s f JOIN loadstar_keys k ON %s%s\n WHERE f.%s <> COALESCE(l.loadstar_key, " UNKNOWN_KEY ")%s",
+	    target, matches(ctx, spec, lookup, "k", "f"), sql_lookup_join(ctx, spec, lookup, "l", "f", only_keys),
+	    column, outside);
+	update.set = ctx_printf(ctx, "%s = r.loadstar_key", column);
+	statement_add(ctx, out, ctx_printf(ctx, "re-point %s.%s", fact->name, lookup->column),
+	    sql_update_due(ctx, &update))
+	    ->counter = COUNT_ROW;
 }
 
 void

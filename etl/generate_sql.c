@@ -159,6 +159,20 @@ sql_set(struct ctx *ctx, struct names names, const char *from)
 	return out.data;
 }
 
+char *
+sql_update_due(struct ctx *ctx, const struct sql_update *update)
+{
+	return ctx_printf(ctx,
+	    "WITH due AS MATERIALIZED (\n%s),\n"
+	    "written AS (\n"
+	    "    UPDATE %s %s SET %s\n"
+	    "      FROM due %s WHERE %s.ctid = %s.loadstar_row RETURNING 1)\n"
+	    "SELECT %sd.n - w.n AS missed\n"
+	    "  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d",
+	    update->due, update->target, update->alias, update->set, update->from, update->alias, update->from,
+	    update->field == NULL ? "" : ctx_printf(ctx, "w.n AS %s, ", update->field));
+}
+
 struct load_statement *
 statement_add(struct ctx *ctx, struct load_statements *list, const char *name, char *sql)
 {

@@ -28,6 +28,16 @@ char *sql_distinct(struct ctx *ctx, struct names names, const char *a, const cha
 /* "x" = r."x", … */
 char *sql_set(struct ctx *ctx, struct names names, const char *from);
 
+/*
+ * The difference is found once and then written, so that what somebody's trigger keeps from being written is counted (`missed`). A row
+ * that is due twice is one.
+ * due: a SELECT of the rows to change with <alias>.ctid AS loadstar_row; set: of those, as <from>; field: what they are counted as; NULL: not at all.
+ */
+struct sql_update {
+	const char *target, *alias, *from, *set, *due, *field;
+};
+char *sql_update_due(struct ctx *ctx, const struct sql_update *update);
+
 /* Appends a statement and gives it back to be completed. */
 struct load_statement *statement_add(struct ctx *ctx, struct load_statements *list, const char *name, char *sql);
 

@@ -141,10 +141,15 @@ SELECT s."full_date" FROM loadstar_stage s WHERE NOT EXISTS (SELECT FROM "public
 ANALYZE loadstar_keys;
 
 -- publish: update changed rows
-UPDATE "public"."dim_date" d SET "year" = s."year", "quarter" = s."quarter", "month" = s."month", "month_name" = s."month_name", "day_of_month" = s."day_of_month", "day_of_year" = s."day_of_year", "day_of_week" = s."day_of_week", "day_name" = s."day_name", "iso_year" = s."iso_year", "iso_week" = s."iso_week", "is_weekend" = s."is_weekend", "is_month_end" = s."is_month_end", "month_start" = s."month_start", "month_end" = s."month_end", "fiscal_year" = s."fiscal_year", "fiscal_quarter" = s."fiscal_quarter", "fiscal_month" = s."fiscal_month", is_inferred = false, row_hash = md5(ROW(s."year", s."quarter", s."month", s."month_name", s."day_of_month", s."day_of_year", s."day_of_week", s."day_name", s."iso_year", s."iso_week", s."is_weekend", s."is_month_end", s."month_start", s."month_end", s."fiscal_year", s."fiscal_quarter", s."fiscal_month")::text), load_id = :load_id, loaded_at = now()
-  FROM loadstar_stage s
- WHERE d."full_date" = s."full_date" AND d."date_key" <> -1
-   AND (d.is_inferred OR ROW(d."year", d."quarter", d."month", d."month_name", d."day_of_month", d."day_of_year", d."day_of_week", d."day_name", d."iso_year", d."iso_week", d."is_weekend", d."is_month_end", d."month_start", d."month_end", d."fiscal_year", d."fiscal_quarter", d."fiscal_month") IS DISTINCT FROM ROW(s."year", s."quarter", s."month", s."month_name", s."day_of_month", s."day_of_year", s."day_of_week", s."day_name", s."iso_year", s."iso_week", s."is_weekend", s."is_month_end", s."month_start", s."month_end", s."fiscal_year", s."fiscal_quarter", s."fiscal_month"));
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, s.*
+      FROM "public"."dim_date" d JOIN loadstar_stage s ON d."full_date" = s."full_date" AND d."date_key" <> -1
+     WHERE (d.is_inferred OR ROW(d."year", d."quarter", d."month", d."month_name", d."day_of_month", d."day_of_year", d."day_of_week", d."day_name", d."iso_year", d."iso_week", d."is_weekend", d."is_month_end", d."month_start", d."month_end", d."fiscal_year", d."fiscal_quarter", d."fiscal_month") IS DISTINCT FROM ROW(s."year", s."quarter", s."month", s."month_name", s."day_of_month", s."day_of_year", s."day_of_week", s."day_name", s."iso_year", s."iso_week", s."is_weekend", s."is_month_end", s."month_start", s."month_end", s."fiscal_year", s."fiscal_quarter", s."fiscal_month"))),
+written AS (
+    UPDATE "public"."dim_date" d SET "year" = s."year", "quarter" = s."quarter", "month" = s."month", "month_name" = s."month_name", "day_of_month" = s."day_of_month", "day_of_year" = s."day_of_year", "day_of_week" = s."day_of_week", "day_name" = s."day_name", "iso_year" = s."iso_year", "iso_week" = s."iso_week", "is_weekend" = s."is_weekend", "is_month_end" = s."is_month_end", "month_start" = s."month_start", "month_end" = s."month_end", "fiscal_year" = s."fiscal_year", "fiscal_quarter" = s."fiscal_quarter", "fiscal_month" = s."fiscal_month", is_inferred = false, row_hash = md5(ROW(s."year", s."quarter", s."month", s."month_name", s."day_of_month", s."day_of_year", s."day_of_week", s."day_name", s."iso_year", s."iso_week", s."is_weekend", s."is_month_end", s."month_start", s."month_end", s."fiscal_year", s."fiscal_quarter", s."fiscal_month")::text), load_id = :load_id, loaded_at = now()
+      FROM due s WHERE d.ctid = s.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows
 WITH opened AS (
@@ -156,8 +161,8 @@ WITH opened AS (
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_when.at_date_key
-UPDATE "public"."fact_when" t SET "at_date_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_when" f JOIN loadstar_keys k ON k."full_date" = (f."at" AT TIME ZONE 'Europe/Zurich')::date
   LEFT JOIN (SELECT d."full_date", d."date_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
@@ -165,12 +170,16 @@ UPDATE "public"."fact_when" t SET "at_date_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."full_date" = k."full_date"
          WHERE d."date_key" <> -1 AND d.is_current) l
          ON l."full_date" = (f."at" AT TIME ZONE 'Europe/Zurich')::date
- WHERE f."at_date_key" = -1) resolved
- WHERE t.ctid = resolved.row_id AND t."at_date_key" <> resolved.loadstar_key;
+ WHERE f."at_date_key" <> COALESCE(l.loadstar_key, -1) AND f."at_date_key" = -1),
+written AS (
+    UPDATE "public"."fact_when" f SET "at_date_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_when.local_date_key
-UPDATE "public"."fact_when" t SET "local_date_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_when" f JOIN loadstar_keys k ON k."full_date" = f."local"::date
   LEFT JOIN (SELECT d."full_date", d."date_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
@@ -178,12 +187,16 @@ UPDATE "public"."fact_when" t SET "local_date_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."full_date" = k."full_date"
          WHERE d."date_key" <> -1 AND d.is_current) l
          ON l."full_date" = f."local"::date
- WHERE f."local_date_key" = -1) resolved
- WHERE t.ctid = resolved.row_id AND t."local_date_key" <> resolved.loadstar_key;
+ WHERE f."local_date_key" <> COALESCE(l.loadstar_key, -1) AND f."local_date_key" = -1),
+written AS (
+    UPDATE "public"."fact_when" f SET "local_date_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_when.day_key
-UPDATE "public"."fact_when" t SET "day_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_when" f JOIN loadstar_keys k ON k."full_date" = f."day"::date
   LEFT JOIN (SELECT d."full_date", d."date_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
@@ -191,8 +204,12 @@ UPDATE "public"."fact_when" t SET "day_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."full_date" = k."full_date"
          WHERE d."date_key" <> -1 AND d.is_current) l
          ON l."full_date" = f."day"::date
- WHERE f."day_key" = -1) resolved
- WHERE t.ctid = resolved.row_id AND t."day_key" <> resolved.loadstar_key;
+ WHERE f."day_key" <> COALESCE(l.loadstar_key, -1) AND f."day_key" = -1),
+written AS (
+    UPDATE "public"."fact_when" f SET "day_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id) AS unchanged

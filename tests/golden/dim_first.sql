@@ -95,10 +95,15 @@ SELECT s."id" FROM loadstar_stage s WHERE NOT EXISTS (SELECT FROM "public"."dim_
 ANALYZE loadstar_keys;
 
 -- publish: update changed rows
-UPDATE "public"."dim_first" d SET "name" = s."name", "note" = s."note", is_inferred = false, row_hash = md5(ROW(s."name", s."note")::text), load_id = :load_id, loaded_at = now()
-  FROM loadstar_stage s
- WHERE d."id" = s."id" AND d."first_key" <> -1
-   AND d.is_inferred;
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, s.*
+      FROM "public"."dim_first" d JOIN loadstar_stage s ON d."id" = s."id" AND d."first_key" <> -1
+     WHERE d.is_inferred),
+written AS (
+    UPDATE "public"."dim_first" d SET "name" = s."name", "note" = s."note", is_inferred = false, row_hash = md5(ROW(s."name", s."note")::text), load_id = :load_id, loaded_at = now()
+      FROM due s WHERE d.ctid = s.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows
 WITH opened AS (
@@ -110,16 +115,21 @@ WITH opened AS (
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_guess.first_key
-UPDATE "public"."fact_guess" t SET "first_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."first_id"
   LEFT JOIN (SELECT d."id", d."first_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_first" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."first_key" <> -1 AND d.is_current) l
-         ON l."id" = f."first_id") resolved
- WHERE t.ctid = resolved.row_id AND t."first_key" <> resolved.loadstar_key;
+         ON l."id" = f."first_id"
+ WHERE f."first_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_guess" f SET "first_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id) AS unchanged

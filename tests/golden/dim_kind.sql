@@ -93,10 +93,15 @@ SELECT s."kind_id" FROM loadstar_stage s WHERE NOT EXISTS (SELECT FROM "public".
 ANALYZE loadstar_keys;
 
 -- publish: update changed rows
-UPDATE "public"."dim_kind" d SET "label" = s."label", is_inferred = false, row_hash = md5(ROW(s."label")::text), load_id = :load_id, loaded_at = now()
-  FROM loadstar_stage s
- WHERE d."kind_id" = s."kind_id" AND d."kind_key" <> -1
-   AND (d.is_inferred OR ROW(d."label") IS DISTINCT FROM ROW(s."label"));
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, s.*
+      FROM "public"."dim_kind" d JOIN loadstar_stage s ON d."kind_id" = s."kind_id" AND d."kind_key" <> -1
+     WHERE (d.is_inferred OR ROW(d."label") IS DISTINCT FROM ROW(s."label"))),
+written AS (
+    UPDATE "public"."dim_kind" d SET "label" = s."label", is_inferred = false, row_hash = md5(ROW(s."label")::text), load_id = :load_id, loaded_at = now()
+      FROM due s WHERE d.ctid = s.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows
 WITH opened AS (
@@ -108,16 +113,21 @@ WITH opened AS (
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_sale.kind_key
-UPDATE "public"."fact_sale" t SET "kind_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_sale" f JOIN loadstar_keys k ON k."kind_id" = f."kind_id"
   LEFT JOIN (SELECT d."kind_id", d."kind_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_kind" d
           JOIN loadstar_keys k ON d."kind_id" = k."kind_id"
          WHERE d."kind_key" <> -1 AND d.is_current) l
-         ON l."kind_id" = f."kind_id") resolved
- WHERE t.ctid = resolved.row_id AND t."kind_key" <> resolved.loadstar_key;
+         ON l."kind_id" = f."kind_id"
+ WHERE f."kind_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_sale" f SET "kind_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id) AS unchanged

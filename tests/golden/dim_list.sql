@@ -119,10 +119,15 @@ touched AS (INSERT INTO loadstar_keys ("id") SELECT "id" FROM gone)
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows
-UPDATE "public"."dim_list" d SET "name" = s."name", "note" = s."note", is_inferred = false, row_hash = md5(ROW(s."name", s."note")::text), load_id = :load_id, loaded_at = now()
-  FROM loadstar_stage s
- WHERE d."id" = s."id" AND d."list_key" <> -1
-   AND (d.is_inferred OR ROW(d."name", d."note") IS DISTINCT FROM ROW(s."name", s."note"));
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, s.*
+      FROM "public"."dim_list" d JOIN loadstar_stage s ON d."id" = s."id" AND d."list_key" <> -1
+     WHERE (d.is_inferred OR ROW(d."name", d."note") IS DISTINCT FROM ROW(s."name", s."note"))),
+written AS (
+    UPDATE "public"."dim_list" d SET "name" = s."name", "note" = s."note", is_inferred = false, row_hash = md5(ROW(s."name", s."note")::text), load_id = :load_id, loaded_at = now()
+      FROM due s WHERE d.ctid = s.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows
 WITH back AS (
@@ -137,79 +142,109 @@ opened AS (
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_append.list_key
-UPDATE "public"."fact_append" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_append" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_append" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_once.list_key
-UPDATE "public"."fact_once" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_once" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_once" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_upsert.list_key
-UPDATE "public"."fact_upsert" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_upsert" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_upsert" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_all.list_key
-UPDATE "public"."fact_all" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_all" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_all" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_guess.list_key
-UPDATE "public"."fact_guess" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_guess" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_ask.list_key
-UPDATE "public"."fact_ask" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_ask" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count rows after
-SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id AND s.stage_row IS NOT NULL) AS unchanged
+SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id AND (s.stage_row IS NOT NULL OR NOT d.is_inferred)) AS unchanged
   FROM "public"."dim_list" d LEFT JOIN loadstar_stage s ON d."id" = s."id" AND d."list_key" <> -1
  WHERE d."list_key" <> -1;
 

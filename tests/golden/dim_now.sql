@@ -96,10 +96,15 @@ SELECT s."id" FROM loadstar_stage s WHERE NOT EXISTS (SELECT FROM "public"."dim_
 ANALYZE loadstar_keys;
 
 -- publish: update changed rows
-UPDATE "public"."dim_now" d SET "name" = s."name", "note" = s."note", is_inferred = false, row_hash = md5(ROW(s."name", s."note")::text), load_id = :load_id, loaded_at = now()
-  FROM loadstar_stage s
- WHERE d."id" = s."id" AND d."now_key" <> -1
-   AND (d.is_inferred OR ROW(d."name", d."note") IS DISTINCT FROM ROW(s."name", s."note"));
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, s.*
+      FROM "public"."dim_now" d JOIN loadstar_stage s ON d."id" = s."id" AND d."now_key" <> -1
+     WHERE (d.is_inferred OR ROW(d."name", d."note") IS DISTINCT FROM ROW(s."name", s."note"))),
+written AS (
+    UPDATE "public"."dim_now" d SET "name" = s."name", "note" = s."note", is_inferred = false, row_hash = md5(ROW(s."name", s."note")::text), load_id = :load_id, loaded_at = now()
+      FROM due s WHERE d.ctid = s.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows
 WITH opened AS (
@@ -111,28 +116,38 @@ WITH opened AS (
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_guess.now_key
-UPDATE "public"."fact_guess" t SET "now_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."now_id"
   LEFT JOIN (SELECT d."id", d."now_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_now" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."now_key" <> -1 AND d.is_current) l
-         ON l."id" = f."now_id") resolved
- WHERE t.ctid = resolved.row_id AND t."now_key" <> resolved.loadstar_key;
+         ON l."id" = f."now_id"
+ WHERE f."now_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_guess" f SET "now_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_ask.now_key
-UPDATE "public"."fact_ask" t SET "now_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."now_id"
   LEFT JOIN (SELECT d."id", d."now_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_now" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."now_key" <> -1 AND d.is_current) l
-         ON l."id" = f."now_id") resolved
- WHERE t.ctid = resolved.row_id AND t."now_key" <> resolved.loadstar_key;
+         ON l."id" = f."now_id"
+ WHERE f."now_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_ask" f SET "now_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id) AS unchanged

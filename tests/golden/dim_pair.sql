@@ -116,10 +116,15 @@ touched AS (INSERT INTO loadstar_keys ("one", "other") SELECT "one", "other" FRO
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows
-UPDATE "public"."dim_pair" d SET "name" = s."name", is_inferred = false, row_hash = md5(ROW(s."name")::text), load_id = :load_id, loaded_at = now()
-  FROM loadstar_stage s
- WHERE d."one" = s."one" AND d."other" = s."other" AND d."pair_key" <> -1
-   AND (d.is_inferred OR ROW(d."name") IS DISTINCT FROM ROW(s."name"));
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, s.*
+      FROM "public"."dim_pair" d JOIN loadstar_stage s ON d."one" = s."one" AND d."other" = s."other" AND d."pair_key" <> -1
+     WHERE (d.is_inferred OR ROW(d."name") IS DISTINCT FROM ROW(s."name"))),
+written AS (
+    UPDATE "public"."dim_pair" d SET "name" = s."name", is_inferred = false, row_hash = md5(ROW(s."name")::text), load_id = :load_id, loaded_at = now()
+      FROM due s WHERE d.ctid = s.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows
 WITH back AS (
@@ -134,19 +139,24 @@ opened AS (
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_pair.pair_key
-UPDATE "public"."fact_pair" t SET "pair_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_pair" f JOIN loadstar_keys k ON k."one" = f."first" AND k."other" = f."second"
   LEFT JOIN (SELECT d."one", d."other", d."pair_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_pair" d
           JOIN loadstar_keys k ON d."one" = k."one" AND d."other" = k."other"
          WHERE d."pair_key" <> -1 AND d.is_current) l
-         ON l."one" = f."first" AND l."other" = f."second") resolved
- WHERE t.ctid = resolved.row_id AND t."pair_key" <> resolved.loadstar_key;
+         ON l."one" = f."first" AND l."other" = f."second"
+ WHERE f."pair_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_pair" f SET "pair_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count rows after
-SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id AND s.stage_row IS NOT NULL) AS unchanged
+SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id AND (s.stage_row IS NOT NULL OR NOT d.is_inferred)) AS unchanged
   FROM "public"."dim_pair" d LEFT JOIN loadstar_stage s ON d."one" = s."one" AND d."other" = s."other" AND d."pair_key" <> -1
  WHERE d."pair_key" <> -1;
 

@@ -220,10 +220,15 @@ SELECT count(*) AS versions_closed FROM "public"."dim_part" d JOIN loadstar_vers
  WHERE d.is_current AND NOT v.is_current;
 
 -- publish: update changed versions
-UPDATE "public"."dim_part" d SET "name" = v."name", "price" = v."price", "since" = v."since", "effective_to" = v."effective_to", "is_current" = v."is_current", "is_inferred" = v."is_inferred", "row_hash" = v."row_hash", load_id = :load_id, loaded_at = now()
-  FROM loadstar_versions v
- WHERE d."part_id" = v."part_id" AND d.effective_from = v.effective_from AND d."part_key" <> -1
-   AND ROW(d."name", d."price", d."since", d."effective_to", d."is_current", d."is_inferred", d."row_hash") IS DISTINCT FROM ROW(v."name", v."price", v."since", v."effective_to", v."is_current", v."is_inferred", v."row_hash");
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, v."name", v."price", v."since", v."effective_to", v."is_current", v."is_inferred", v."row_hash"
+      FROM "public"."dim_part" d JOIN loadstar_versions v ON d."part_id" = v."part_id" AND d.effective_from = v.effective_from AND d."part_key" <> -1
+     WHERE ROW(d."name", d."price", d."since", d."effective_to", d."is_current", d."is_inferred", d."row_hash") IS DISTINCT FROM ROW(v."name", v."price", v."since", v."effective_to", v."is_current", v."is_inferred", v."row_hash")),
+written AS (
+    UPDATE "public"."dim_part" d SET "name" = v."name", "price" = v."price", "since" = v."since", "effective_to" = v."effective_to", "is_current" = v."is_current", "is_inferred" = v."is_inferred", "row_hash" = v."row_hash", load_id = :load_id, loaded_at = now()
+      FROM due v WHERE d.ctid = v.loadstar_row RETURNING 1)
+SELECT d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new versions
 WITH back AS (
@@ -239,8 +244,8 @@ opened AS (
 SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_sale.part_key
-UPDATE "public"."fact_sale" t SET "part_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_sale" f JOIN loadstar_keys k ON k."part_id" = f."part_id"
   LEFT JOIN (SELECT d."part_id", d."part_key" AS loadstar_key, d.is_current,
                CASE WHEN lag(d.effective_from) OVER (PARTITION BY d."part_id" ORDER BY d.effective_from) IS NULL
@@ -249,11 +254,17 @@ UPDATE "public"."fact_sale" t SET "part_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."part_id" = k."part_id"
          WHERE d."part_key" <> -1) l
          ON l."part_id" = f."part_id"
-        AND (f."sold_at" >= l.loadstar_from AND f."sold_at" < l.loadstar_to OR f."sold_at" IS NULL AND l.is_current)) resolved
- WHERE t.ctid = resolved.row_id AND t."part_key" <> resolved.loadstar_key;
+        AND (f."sold_at" >= l.loadstar_from AND f."sold_at" < l.loadstar_to OR f."sold_at" IS NULL AND l.is_current)
+ WHERE f."part_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_sale" f SET "part_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count versions after
-SELECT count(*) AS rows_after FROM "public"."dim_part" d JOIN loadstar_keys k ON d."part_id" = k."part_id" WHERE d."part_key" <> -1;
+SELECT count(*) AS rows_after, (SELECT count(*) FROM loadstar_versions) - count(*) AS missed
+  FROM "public"."dim_part" d JOIN loadstar_keys k ON d."part_id" = k."part_id" WHERE d."part_key" <> -1;
 
 -- publish: count members closed and changed
 SELECT gone AS members_closed, known - gone AS members_changed

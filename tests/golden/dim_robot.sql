@@ -95,10 +95,15 @@ SELECT s."robot_id" FROM loadstar_stage s WHERE NOT EXISTS (SELECT FROM "public"
 ANALYZE loadstar_keys;
 
 -- publish: update changed rows
-UPDATE "public"."dim_robot" d SET "model" = s."model", "file_id" = s."file_id", is_inferred = false, row_hash = md5(ROW(s."model", s."file_id")::text), load_id = :load_id, loaded_at = now()
-  FROM loadstar_stage s
- WHERE d."robot_id" = s."robot_id" AND d."dim_robot_key" <> -1
-   AND (d.is_inferred OR ROW(d."model", d."file_id") IS DISTINCT FROM ROW(s."model", s."file_id"));
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, s.*
+      FROM "public"."dim_robot" d JOIN loadstar_stage s ON d."robot_id" = s."robot_id" AND d."dim_robot_key" <> -1
+     WHERE (d.is_inferred OR ROW(d."model", d."file_id") IS DISTINCT FROM ROW(s."model", s."file_id"))),
+written AS (
+    UPDATE "public"."dim_robot" d SET "model" = s."model", "file_id" = s."file_id", is_inferred = false, row_hash = md5(ROW(s."model", s."file_id")::text), load_id = :load_id, loaded_at = now()
+      FROM due s WHERE d.ctid = s.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows
 WITH opened AS (
@@ -110,28 +115,38 @@ WITH opened AS (
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_point.robot_key
-UPDATE "public"."fact_point" t SET "robot_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_point" f JOIN loadstar_keys k ON k."robot_id" = f."robot_id"
   LEFT JOIN (SELECT d."robot_id", d."dim_robot_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_robot" d
           JOIN loadstar_keys k ON d."robot_id" = k."robot_id"
          WHERE d."dim_robot_key" <> -1 AND d.is_current) l
-         ON l."robot_id" = f."robot_id") resolved
- WHERE t.ctid = resolved.row_id AND t."robot_key" <> resolved.loadstar_key;
+         ON l."robot_id" = f."robot_id"
+ WHERE f."robot_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_point" f SET "robot_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_note.robot_key
-UPDATE "public"."fact_note" t SET "robot_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_note" f JOIN loadstar_keys k ON k."robot_id" = f."robot_id"
   LEFT JOIN (SELECT d."robot_id", d."dim_robot_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_robot" d
           JOIN loadstar_keys k ON d."robot_id" = k."robot_id"
          WHERE d."dim_robot_key" <> -1 AND d.is_current) l
-         ON l."robot_id" = f."robot_id") resolved
- WHERE t.ctid = resolved.row_id AND t."robot_key" <> resolved.loadstar_key;
+         ON l."robot_id" = f."robot_id"
+ WHERE f."robot_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_note" f SET "robot_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id) AS unchanged

@@ -202,10 +202,15 @@ SELECT count(*) AS versions_closed FROM "public"."dim_tag" d JOIN loadstar_versi
  WHERE d.is_current AND NOT v.is_current;
 
 -- publish: update changed versions
-UPDATE "public"."dim_tag" d SET "colour" = v."colour", "note" = v."note", "effective_to" = v."effective_to", "is_current" = v."is_current", "is_inferred" = v."is_inferred", "row_hash" = v."row_hash", load_id = :load_id, loaded_at = now()
-  FROM loadstar_versions v
- WHERE d."shop_id" = v."shop_id" AND d."tag_id" = v."tag_id" AND d.effective_from = v.effective_from AND d."tag_key" <> -1
-   AND ROW(d."colour", d."note", d."effective_to", d."is_current", d."is_inferred", d."row_hash") IS DISTINCT FROM ROW(v."colour", v."note", v."effective_to", v."is_current", v."is_inferred", v."row_hash");
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, v."colour", v."note", v."effective_to", v."is_current", v."is_inferred", v."row_hash"
+      FROM "public"."dim_tag" d JOIN loadstar_versions v ON d."shop_id" = v."shop_id" AND d."tag_id" = v."tag_id" AND d.effective_from = v.effective_from AND d."tag_key" <> -1
+     WHERE ROW(d."colour", d."note", d."effective_to", d."is_current", d."is_inferred", d."row_hash") IS DISTINCT FROM ROW(v."colour", v."note", v."effective_to", v."is_current", v."is_inferred", v."row_hash")),
+written AS (
+    UPDATE "public"."dim_tag" d SET "colour" = v."colour", "note" = v."note", "effective_to" = v."effective_to", "is_current" = v."is_current", "is_inferred" = v."is_inferred", "row_hash" = v."row_hash", load_id = :load_id, loaded_at = now()
+      FROM due v WHERE d.ctid = v.loadstar_row RETURNING 1)
+SELECT d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new versions
 WITH back AS (
@@ -221,8 +226,8 @@ opened AS (
 SELECT count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_sale.tag_key
-UPDATE "public"."fact_sale" t SET "tag_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_sale" f JOIN loadstar_keys k ON k."shop_id" = f."shop_id" AND k."tag_id" = f."tag_id"
   LEFT JOIN (SELECT d."shop_id", d."tag_id", d."tag_key" AS loadstar_key, d.is_current,
                CASE WHEN lag(d.effective_from) OVER (PARTITION BY d."shop_id", d."tag_id" ORDER BY d.effective_from) IS NULL
@@ -231,11 +236,17 @@ UPDATE "public"."fact_sale" t SET "tag_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."shop_id" = k."shop_id" AND d."tag_id" = k."tag_id"
          WHERE d."tag_key" <> -1) l
          ON l."shop_id" = f."shop_id" AND l."tag_id" = f."tag_id"
-        AND (f."sold_at" >= l.loadstar_from AND f."sold_at" < l.loadstar_to OR f."sold_at" IS NULL AND l.is_current)) resolved
- WHERE t.ctid = resolved.row_id AND t."tag_key" <> resolved.loadstar_key;
+        AND (f."sold_at" >= l.loadstar_from AND f."sold_at" < l.loadstar_to OR f."sold_at" IS NULL AND l.is_current)
+ WHERE f."tag_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_sale" f SET "tag_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count versions after
-SELECT count(*) AS rows_after FROM "public"."dim_tag" d JOIN loadstar_keys k ON d."shop_id" = k."shop_id" AND d."tag_id" = k."tag_id" WHERE d."tag_key" <> -1;
+SELECT count(*) AS rows_after, (SELECT count(*) FROM loadstar_versions) - count(*) AS missed
+  FROM "public"."dim_tag" d JOIN loadstar_keys k ON d."shop_id" = k."shop_id" AND d."tag_id" = k."tag_id" WHERE d."tag_key" <> -1;
 
 -- publish: count members closed and changed
 SELECT gone AS members_closed, known - gone AS members_changed

@@ -107,10 +107,15 @@ SELECT s."minute_of_day" FROM loadstar_stage s WHERE NOT EXISTS (SELECT FROM "pu
 ANALYZE loadstar_keys;
 
 -- publish: update changed rows
-UPDATE "public"."dim_time" d SET "hour" = s."hour", "minute" = s."minute", "label" = s."label", "hour_of_half_day" = s."hour_of_half_day", "half_day" = s."half_day", "part_of_day" = s."part_of_day", is_inferred = false, row_hash = md5(ROW(s."hour", s."minute", s."label", s."hour_of_half_day", s."half_day", s."part_of_day")::text), load_id = :load_id, loaded_at = now()
-  FROM loadstar_stage s
- WHERE d."minute_of_day" = s."minute_of_day" AND d."time_key" <> -1
-   AND (d.is_inferred OR ROW(d."hour", d."minute", d."label", d."hour_of_half_day", d."half_day", d."part_of_day") IS DISTINCT FROM ROW(s."hour", s."minute", s."label", s."hour_of_half_day", s."half_day", s."part_of_day"));
+WITH due AS MATERIALIZED (
+    SELECT d.ctid AS loadstar_row, s.*
+      FROM "public"."dim_time" d JOIN loadstar_stage s ON d."minute_of_day" = s."minute_of_day" AND d."time_key" <> -1
+     WHERE (d.is_inferred OR ROW(d."hour", d."minute", d."label", d."hour_of_half_day", d."half_day", d."part_of_day") IS DISTINCT FROM ROW(s."hour", s."minute", s."label", s."hour_of_half_day", s."half_day", s."part_of_day"))),
+written AS (
+    UPDATE "public"."dim_time" d SET "hour" = s."hour", "minute" = s."minute", "label" = s."label", "hour_of_half_day" = s."hour_of_half_day", "half_day" = s."half_day", "part_of_day" = s."part_of_day", is_inferred = false, row_hash = md5(ROW(s."hour", s."minute", s."label", s."hour_of_half_day", s."half_day", s."part_of_day")::text), load_id = :load_id, loaded_at = now()
+      FROM due s WHERE d.ctid = s.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows
 WITH opened AS (
@@ -122,8 +127,8 @@ WITH opened AS (
 SELECT count(*) AS inserted, count(*) AS versions_opened, count(*) AS rows_opened FROM opened;
 
 -- publish: re-point fact_when.at_time_key
-UPDATE "public"."fact_when" t SET "at_time_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_when" f JOIN loadstar_keys k ON k."minute_of_day" = floor(date_part('epoch', (f."at" AT TIME ZONE 'Europe/Zurich')::time) / 60)::integer
   LEFT JOIN (SELECT d."minute_of_day", d."time_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
@@ -131,12 +136,16 @@ UPDATE "public"."fact_when" t SET "at_time_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."minute_of_day" = k."minute_of_day"
          WHERE d."time_key" <> -1 AND d.is_current) l
          ON l."minute_of_day" = floor(date_part('epoch', (f."at" AT TIME ZONE 'Europe/Zurich')::time) / 60)::integer
- WHERE f."at_time_key" = -1) resolved
- WHERE t.ctid = resolved.row_id AND t."at_time_key" <> resolved.loadstar_key;
+ WHERE f."at_time_key" <> COALESCE(l.loadstar_key, -1) AND f."at_time_key" = -1),
+written AS (
+    UPDATE "public"."fact_when" f SET "at_time_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_when.local_time_key
-UPDATE "public"."fact_when" t SET "local_time_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_when" f JOIN loadstar_keys k ON k."minute_of_day" = floor(date_part('epoch', f."local"::time) / 60)::integer
   LEFT JOIN (SELECT d."minute_of_day", d."time_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
@@ -144,8 +153,12 @@ UPDATE "public"."fact_when" t SET "local_time_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."minute_of_day" = k."minute_of_day"
          WHERE d."time_key" <> -1 AND d.is_current) l
          ON l."minute_of_day" = floor(date_part('epoch', f."local"::time) / 60)::integer
- WHERE f."local_time_key" = -1) resolved
- WHERE t.ctid = resolved.row_id AND t."local_time_key" <> resolved.loadstar_key;
+ WHERE f."local_time_key" <> COALESCE(l.loadstar_key, -1) AND f."local_time_key" = -1),
+written AS (
+    UPDATE "public"."fact_when" f SET "local_time_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: count rows after
 SELECT count(*) AS rows_after, count(*) FILTER (WHERE d.load_id <> :load_id) AS unchanged

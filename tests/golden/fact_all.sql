@@ -127,10 +127,15 @@ touched AS (INSERT INTO loadstar_keys ("id") SELECT "id" FROM gone)
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_all" t SET "list_id" = r."list_id", "amount" = r."amount", "day" = r."day", "list_key" = r."list_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."id" = r."id" AND true
-   AND ROW(t."list_id", t."amount", t."day", t."list_key") IS DISTINCT FROM ROW(r."list_id", r."amount", r."day", r."list_key");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."list_id", r."amount", r."day", r."list_key"
+      FROM "public"."fact_all" t JOIN loadstar_rows r ON t."id" = r."id" AND true
+     WHERE ROW(t."list_id", t."amount", t."day", t."list_key") IS DISTINCT FROM ROW(r."list_id", r."amount", r."day", r."list_key")),
+written AS (
+    UPDATE "public"."fact_all" t SET "list_id" = r."list_id", "amount" = r."amount", "day" = r."day", "list_key" = r."list_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH written AS (
@@ -155,13 +160,18 @@ SELECT count(*) AS rows_after, count(*) FILTER (WHERE t.load_id <> :load_id) AS 
 ANALYZE loadstar_keys;
 
 -- publish: re-point fact_line.all_key
-UPDATE "public"."fact_line" t SET "all_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_line" f JOIN loadstar_keys k ON k."id" = f."all_id"
   LEFT JOIN (SELECT d."id", d."all_key" AS loadstar_key FROM "public"."fact_all" d
           JOIN loadstar_keys k ON d."id" = k."id") l
-         ON l."id" = f."all_id") resolved
- WHERE t.ctid = resolved.row_id AND t."all_key" <> resolved.loadstar_key;
+         ON l."id" = f."all_id"
+ WHERE f."all_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_line" f SET "all_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: forget retired keys that came back
 DELETE FROM loadstar."fact_all_retired" q USING loadstar_stage s WHERE q."id" = s."id";

@@ -104,9 +104,16 @@ WITH gone AS (
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_append" t SET "list_key" = r."list_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_there h JOIN loadstar_rows r ON r.loadstar_number = h.loadstar_number
- WHERE t.ctid = h.loadstar_row AND ROW(t."list_key") IS DISTINCT FROM ROW(r."list_key");
+WITH due AS MATERIALIZED (
+    SELECT h.loadstar_row, r."list_key"
+      FROM loadstar_there h JOIN loadstar_rows r ON r.loadstar_number = h.loadstar_number
+      JOIN "public"."fact_append" t ON t.ctid = h.loadstar_row
+     WHERE ROW(t."list_key") IS DISTINCT FROM ROW(r."list_key")),
+written AS (
+    UPDATE "public"."fact_append" t SET "list_key" = r."list_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH written AS (

@@ -175,10 +175,15 @@ WITH gone AS (
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_ask" t SET "now_id" = r."now_id", "list_id" = r."list_id", "past_id" = r."past_id", "day" = r."day", "now_key" = r."now_key", "list_key" = r."list_key", "past_key" = r."past_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."id" = r."id" AND t."day" >= :from AND t."day" < :to
-   AND ROW(t."now_id", t."list_id", t."past_id", t."day", t."now_key", t."list_key", t."past_key") IS DISTINCT FROM ROW(r."now_id", r."list_id", r."past_id", r."day", r."now_key", r."list_key", r."past_key");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."now_id", r."list_id", r."past_id", r."day", r."now_key", r."list_key", r."past_key"
+      FROM "public"."fact_ask" t JOIN loadstar_rows r ON t."id" = r."id" AND t."day" >= :from AND t."day" < :to
+     WHERE ROW(t."now_id", t."list_id", t."past_id", t."day", t."now_key", t."list_key", t."past_key") IS DISTINCT FROM ROW(r."now_id", r."list_id", r."past_id", r."day", r."now_key", r."list_key", r."past_key")),
+written AS (
+    UPDATE "public"."fact_ask" t SET "now_id" = r."now_id", "list_id" = r."list_id", "past_id" = r."past_id", "day" = r."day", "now_key" = r."now_key", "list_key" = r."list_key", "past_key" = r."past_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH newer AS MATERIALIZED (

@@ -117,19 +117,24 @@ WITH made AS (
     INSERT INTO "public"."dim_first" ("first_key", "id", effective_from, effective_to, is_current, is_inferred, load_id, loaded_at)
     SELECT nextval((SELECT pg_get_serial_sequence('"public"."dim_first"', 'first_key')::regclass)), k."id", '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, true, :load_id, now()
       FROM loadstar_keys k RETURNING 1)
-SELECT count(*) AS members_inferred FROM made;
+SELECT count(*) AS members_inferred, (SELECT count(*) FROM loadstar_keys) - count(*) AS missed FROM made;
 
 -- publish: re-point fact_guess.first_key
-UPDATE "public"."fact_guess" t SET "first_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."first_id"
   LEFT JOIN (SELECT d."id", d."first_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_first" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."first_key" <> -1 AND d.is_current) l
-         ON l."id" = f."first_id") resolved
- WHERE t.ctid = resolved.row_id AND t."first_key" <> resolved.loadstar_key;
+         ON l."id" = f."first_id"
+ WHERE f."first_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_guess" f SET "first_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: forget the keys
 DROP TABLE loadstar_keys;
@@ -148,31 +153,41 @@ WITH made AS (
     INSERT INTO "public"."dim_now" ("now_key", "id", "note", effective_from, effective_to, is_current, is_inferred, load_id, loaded_at)
     SELECT nextval((SELECT pg_get_serial_sequence('"public"."dim_now"', 'now_key')::regclass)), k."id", 'unknown', '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, true, :load_id, now()
       FROM loadstar_keys k RETURNING 1)
-SELECT count(*) AS members_inferred FROM made;
+SELECT count(*) AS members_inferred, (SELECT count(*) FROM loadstar_keys) - count(*) AS missed FROM made;
 
 -- publish: re-point fact_guess.now_key
-UPDATE "public"."fact_guess" t SET "now_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."now_id"
   LEFT JOIN (SELECT d."id", d."now_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_now" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."now_key" <> -1 AND d.is_current) l
-         ON l."id" = f."now_id") resolved
- WHERE t.ctid = resolved.row_id AND t."now_key" <> resolved.loadstar_key;
+         ON l."id" = f."now_id"
+ WHERE f."now_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_guess" f SET "now_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_ask.now_key
-UPDATE "public"."fact_ask" t SET "now_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."now_id"
   LEFT JOIN (SELECT d."id", d."now_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_now" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."now_key" <> -1 AND d.is_current) l
-         ON l."id" = f."now_id") resolved
- WHERE t.ctid = resolved.row_id AND t."now_key" <> resolved.loadstar_key;
+         ON l."id" = f."now_id"
+ WHERE f."now_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_ask" f SET "now_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: forget the keys
 DROP TABLE loadstar_keys;
@@ -194,79 +209,109 @@ made AS (
     INSERT INTO "public"."dim_list" ("list_key", "id", effective_from, effective_to, is_current, is_inferred, load_id, loaded_at)
     SELECT COALESCE(q."list_key", nextval((SELECT pg_get_serial_sequence('"public"."dim_list"', 'list_key')::regclass))), k."id", '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, true, :load_id, now()
       FROM loadstar_keys k LEFT JOIN back q ON q."id" = k."id" RETURNING 1)
-SELECT count(*) AS members_inferred FROM made;
+SELECT count(*) AS members_inferred, (SELECT count(*) FROM loadstar_keys) - count(*) AS missed FROM made;
 
 -- publish: re-point fact_append.list_key
-UPDATE "public"."fact_append" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_append" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_append" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_once.list_key
-UPDATE "public"."fact_once" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_once" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_once" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_upsert.list_key
-UPDATE "public"."fact_upsert" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_upsert" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_upsert" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_all.list_key
-UPDATE "public"."fact_all" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_all" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_all" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_guess.list_key
-UPDATE "public"."fact_guess" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_guess" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_ask.list_key
-UPDATE "public"."fact_ask" t SET "list_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."list_id"
   LEFT JOIN (SELECT d."id", d."list_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_list" d
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."list_key" <> -1 AND d.is_current) l
-         ON l."id" = f."list_id") resolved
- WHERE t.ctid = resolved.row_id AND t."list_key" <> resolved.loadstar_key;
+         ON l."id" = f."list_id"
+ WHERE f."list_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_ask" f SET "list_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: forget the keys
 DROP TABLE loadstar_keys;
@@ -291,11 +336,11 @@ made AS (
 logged AS (
     INSERT INTO loadstar."dim_past_log" ("id", at, op, load_id, row_number)
     SELECT "id", '-infinity', 'I', :load_id, 0 FROM loadstar_keys)
-SELECT count(*) AS members_inferred FROM made;
+SELECT count(*) AS members_inferred, (SELECT count(*) FROM loadstar_keys) - count(*) AS missed FROM made;
 
 -- publish: re-point fact_guess.past_key
-UPDATE "public"."fact_guess" t SET "past_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_guess" f JOIN loadstar_keys k ON k."id" = f."past_id"
   LEFT JOIN (SELECT d."id", d."past_key" AS loadstar_key, d.is_current,
                CASE WHEN lag(d.effective_from) OVER (PARTITION BY d."id" ORDER BY d.effective_from) IS NULL
@@ -304,12 +349,17 @@ UPDATE "public"."fact_guess" t SET "past_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."past_key" <> -1) l
          ON l."id" = f."past_id"
-        AND (f."day" >= l.loadstar_from AND f."day" < l.loadstar_to OR f."day" IS NULL AND l.is_current)) resolved
- WHERE t.ctid = resolved.row_id AND t."past_key" <> resolved.loadstar_key;
+        AND (f."day" >= l.loadstar_from AND f."day" < l.loadstar_to OR f."day" IS NULL AND l.is_current)
+ WHERE f."past_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_guess" f SET "past_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: re-point fact_ask.past_key
-UPDATE "public"."fact_ask" t SET "past_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_ask" f JOIN loadstar_keys k ON k."id" = f."past_id"
   LEFT JOIN (SELECT d."id", d."past_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
@@ -317,8 +367,13 @@ UPDATE "public"."fact_ask" t SET "past_key" = resolved.loadstar_key
           JOIN loadstar_keys k ON d."id" = k."id"
          WHERE d."past_key" <> -1) l
          ON l."id" = f."past_id"
-        AND (f."day" >= l.loadstar_from AND f."day" < l.loadstar_to OR f."day" IS NULL AND l.is_current)) resolved
- WHERE t.ctid = resolved.row_id AND t."past_key" <> resolved.loadstar_key;
+        AND (f."day" >= l.loadstar_from AND f."day" < l.loadstar_to OR f."day" IS NULL AND l.is_current)
+ WHERE f."past_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_ask" f SET "past_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: forget the keys
 DROP TABLE loadstar_keys;
@@ -406,10 +461,15 @@ WITH gone AS (
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_guess" t SET "first_id" = r."first_id", "now_id" = r."now_id", "list_id" = r."list_id", "past_id" = r."past_id", "day" = r."day", "first_key" = r."first_key", "now_key" = r."now_key", "list_key" = r."list_key", "past_key" = r."past_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."id" = r."id" AND t."day" >= :from AND t."day" < :to
-   AND ROW(t."first_id", t."now_id", t."list_id", t."past_id", t."day", t."first_key", t."now_key", t."list_key", t."past_key") IS DISTINCT FROM ROW(r."first_id", r."now_id", r."list_id", r."past_id", r."day", r."first_key", r."now_key", r."list_key", r."past_key");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."first_id", r."now_id", r."list_id", r."past_id", r."day", r."first_key", r."now_key", r."list_key", r."past_key"
+      FROM "public"."fact_guess" t JOIN loadstar_rows r ON t."id" = r."id" AND t."day" >= :from AND t."day" < :to
+     WHERE ROW(t."first_id", t."now_id", t."list_id", t."past_id", t."day", t."first_key", t."now_key", t."list_key", t."past_key") IS DISTINCT FROM ROW(r."first_id", r."now_id", r."list_id", r."past_id", r."day", r."first_key", r."now_key", r."list_key", r."past_key")),
+written AS (
+    UPDATE "public"."fact_guess" t SET "first_id" = r."first_id", "now_id" = r."now_id", "list_id" = r."list_id", "past_id" = r."past_id", "day" = r."day", "first_key" = r."first_key", "now_key" = r."now_key", "list_key" = r."list_key", "past_key" = r."past_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH newer AS MATERIALIZED (

@@ -95,10 +95,15 @@ WITH gone AS (
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_json" t SET "tags" = r."tags", "file_id" = r."file_id", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."id" = r."id" AND t.file_id = ANY (:file_ids)
-   AND ROW(t."tags", t."file_id") IS DISTINCT FROM ROW(r."tags", r."file_id");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."tags", r."file_id"
+      FROM "public"."fact_json" t JOIN loadstar_rows r ON t."id" = r."id" AND t.file_id = ANY (:file_ids)
+     WHERE ROW(t."tags", t."file_id") IS DISTINCT FROM ROW(r."tags", r."file_id")),
+written AS (
+    UPDATE "public"."fact_json" t SET "tags" = r."tags", "file_id" = r."file_id", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH written AS (

@@ -140,10 +140,15 @@ WITH gone AS (
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_line" t SET "all_id" = r."all_id", "day" = r."day", "upsert_key" = r."upsert_key", "all_key" = r."all_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."id" = r."id" AND t."line" = r."line" AND t."day" >= :from AND t."day" < :to
-   AND ROW(t."all_id", t."day", t."upsert_key", t."all_key") IS DISTINCT FROM ROW(r."all_id", r."day", r."upsert_key", r."all_key");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."all_id", r."day", r."upsert_key", r."all_key"
+      FROM "public"."fact_line" t JOIN loadstar_rows r ON t."id" = r."id" AND t."line" = r."line" AND t."day" >= :from AND t."day" < :to
+     WHERE ROW(t."all_id", t."day", t."upsert_key", t."all_key") IS DISTINCT FROM ROW(r."all_id", r."day", r."upsert_key", r."all_key")),
+written AS (
+    UPDATE "public"."fact_line" t SET "all_id" = r."all_id", "day" = r."day", "upsert_key" = r."upsert_key", "all_key" = r."all_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH newer AS MATERIALIZED (

@@ -79,19 +79,24 @@ made AS (
     INSERT INTO "public"."dim_pair" ("pair_key", "one", "other", effective_from, effective_to, is_current, is_inferred, load_id, loaded_at)
     SELECT COALESCE(q."pair_key", nextval((SELECT pg_get_serial_sequence('"public"."dim_pair"', 'pair_key')::regclass))), k."one", k."other", '-infinity', TIMESTAMPTZ '9999-12-31 00:00:00+00', true, true, :load_id, now()
       FROM loadstar_keys k LEFT JOIN back q ON q."one" = k."one" AND q."other" = k."other" RETURNING 1)
-SELECT count(*) AS members_inferred FROM made;
+SELECT count(*) AS members_inferred, (SELECT count(*) FROM loadstar_keys) - count(*) AS missed FROM made;
 
 -- publish: re-point fact_pair.pair_key
-UPDATE "public"."fact_pair" t SET "pair_key" = resolved.loadstar_key
-  FROM (SELECT f.ctid AS row_id, COALESCE(l.loadstar_key, -1) AS loadstar_key
+WITH due AS MATERIALIZED (
+SELECT f.ctid AS loadstar_row, COALESCE(l.loadstar_key, -1) AS loadstar_key
   FROM "public"."fact_pair" f JOIN loadstar_keys k ON k."one" = f."first" AND k."other" = f."second"
   LEFT JOIN (SELECT d."one", d."other", d."pair_key" AS loadstar_key, d.is_current,
                d.effective_from AS loadstar_from, d.effective_to AS loadstar_to
           FROM "public"."dim_pair" d
           JOIN loadstar_keys k ON d."one" = k."one" AND d."other" = k."other"
          WHERE d."pair_key" <> -1 AND d.is_current) l
-         ON l."one" = f."first" AND l."other" = f."second") resolved
- WHERE t.ctid = resolved.row_id AND t."pair_key" <> resolved.loadstar_key;
+         ON l."one" = f."first" AND l."other" = f."second"
+ WHERE f."pair_key" <> COALESCE(l.loadstar_key, -1)),
+written AS (
+    UPDATE "public"."fact_pair" f SET "pair_key" = r.loadstar_key
+      FROM due r WHERE f.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS rows_repointed, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: forget the keys
 DROP TABLE loadstar_keys;
@@ -138,10 +143,15 @@ WITH gone AS (
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_pair" t SET "second" = r."second", "first" = r."first", "pair_key" = r."pair_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."id" = r."id" AND true
-   AND ROW(t."second", t."first", t."pair_key") IS DISTINCT FROM ROW(r."second", r."first", r."pair_key");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."second", r."first", r."pair_key"
+      FROM "public"."fact_pair" t JOIN loadstar_rows r ON t."id" = r."id" AND true
+     WHERE ROW(t."second", t."first", t."pair_key") IS DISTINCT FROM ROW(r."second", r."first", r."pair_key")),
+written AS (
+    UPDATE "public"."fact_pair" t SET "second" = r."second", "first" = r."first", "pair_key" = r."pair_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH written AS (

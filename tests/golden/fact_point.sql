@@ -146,10 +146,15 @@ kept AS (INSERT INTO loadstar."fact_point_retired" ("robot_id", "at", "point_key
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_point" t SET "value" = r."value", "file_id" = r."file_id", "robot_key" = r."robot_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."robot_id" = r."robot_id" AND t."at" = r."at" AND t.file_id = ANY (:file_ids)
-   AND ROW(t."value", t."file_id", t."robot_key") IS DISTINCT FROM ROW(r."value", r."file_id", r."robot_key");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."value", r."file_id", r."robot_key"
+      FROM "public"."fact_point" t JOIN loadstar_rows r ON t."robot_id" = r."robot_id" AND t."at" = r."at" AND t.file_id = ANY (:file_ids)
+     WHERE ROW(t."value", t."file_id", t."robot_key") IS DISTINCT FROM ROW(r."value", r."file_id", r."robot_key")),
+written AS (
+    UPDATE "public"."fact_point" t SET "value" = r."value", "file_id" = r."file_id", "robot_key" = r."robot_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH written AS (

@@ -187,10 +187,15 @@ kept AS (INSERT INTO loadstar."fact_sale_retired" ("sale_id", "sale_key") SELECT
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_sale" t SET "part_id" = r."part_id", "shop_id" = r."shop_id", "tag_id" = r."tag_id", "kind_id" = r."kind_id", "sold_at" = r."sold_at", "amount" = r."amount", "changed_at" = r."changed_at", "part_key" = r."part_key", "tag_key" = r."tag_key", "kind_key" = r."kind_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."sale_id" = r."sale_id" AND t."sold_at" >= :from AND t."sold_at" < :to
-   AND ROW(t."part_id", t."shop_id", t."tag_id", t."kind_id", t."sold_at", t."amount", t."changed_at", t."part_key", t."tag_key", t."kind_key") IS DISTINCT FROM ROW(r."part_id", r."shop_id", r."tag_id", r."kind_id", r."sold_at", r."amount", r."changed_at", r."part_key", r."tag_key", r."kind_key");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."part_id", r."shop_id", r."tag_id", r."kind_id", r."sold_at", r."amount", r."changed_at", r."part_key", r."tag_key", r."kind_key"
+      FROM "public"."fact_sale" t JOIN loadstar_rows r ON t."sale_id" = r."sale_id" AND t."sold_at" >= :from AND t."sold_at" < :to
+     WHERE ROW(t."part_id", t."shop_id", t."tag_id", t."kind_id", t."sold_at", t."amount", t."changed_at", t."part_key", t."tag_key", t."kind_key") IS DISTINCT FROM ROW(r."part_id", r."shop_id", r."tag_id", r."kind_id", r."sold_at", r."amount", r."changed_at", r."part_key", r."tag_key", r."kind_key")),
+written AS (
+    UPDATE "public"."fact_sale" t SET "part_id" = r."part_id", "shop_id" = r."shop_id", "tag_id" = r."tag_id", "kind_id" = r."kind_id", "sold_at" = r."sold_at", "amount" = r."amount", "changed_at" = r."changed_at", "part_key" = r."part_key", "tag_key" = r."tag_key", "kind_key" = r."kind_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH newer AS MATERIALIZED (

@@ -100,10 +100,15 @@ WITH gone AS (
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_sum" t SET "total" = r."total", "points" = r."points", "file_id" = r."file_id", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."robot_id" = r."robot_id" AND t."day" = r."day" AND t.file_id = ANY (:file_ids)
-   AND ROW(t."total", t."points", t."file_id") IS DISTINCT FROM ROW(r."total", r."points", r."file_id");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."total", r."points", r."file_id"
+      FROM "public"."fact_sum" t JOIN loadstar_rows r ON t."robot_id" = r."robot_id" AND t."day" = r."day" AND t.file_id = ANY (:file_ids)
+     WHERE ROW(t."total", t."points", t."file_id") IS DISTINCT FROM ROW(r."total", r."points", r."file_id")),
+written AS (
+    UPDATE "public"."fact_sum" t SET "total" = r."total", "points" = r."points", "file_id" = r."file_id", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH written AS (

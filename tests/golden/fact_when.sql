@@ -146,10 +146,15 @@ WITH gone AS (
 SELECT count(*) AS rows_deleted FROM gone;
 
 -- publish: update changed rows (into a slice with rows)
-UPDATE "public"."fact_when" t SET "at" = r."at", "local" = r."local", "day" = r."day", "at_date_key" = r."at_date_key", "at_time_key" = r."at_time_key", "local_date_key" = r."local_date_key", "local_time_key" = r."local_time_key", "day_key" = r."day_key", load_id = :load_id, loaded_at = now()
-  FROM loadstar_rows r
- WHERE t."id" = r."id" AND true
-   AND ROW(t."at", t."local", t."day", t."at_date_key", t."at_time_key", t."local_date_key", t."local_time_key", t."day_key") IS DISTINCT FROM ROW(r."at", r."local", r."day", r."at_date_key", r."at_time_key", r."local_date_key", r."local_time_key", r."day_key");
+WITH due AS MATERIALIZED (
+    SELECT t.ctid AS loadstar_row, r."at", r."local", r."day", r."at_date_key", r."at_time_key", r."local_date_key", r."local_time_key", r."day_key"
+      FROM "public"."fact_when" t JOIN loadstar_rows r ON t."id" = r."id" AND true
+     WHERE ROW(t."at", t."local", t."day", t."at_date_key", t."at_time_key", t."local_date_key", t."local_time_key", t."day_key") IS DISTINCT FROM ROW(r."at", r."local", r."day", r."at_date_key", r."at_time_key", r."local_date_key", r."local_time_key", r."day_key")),
+written AS (
+    UPDATE "public"."fact_when" t SET "at" = r."at", "local" = r."local", "day" = r."day", "at_date_key" = r."at_date_key", "at_time_key" = r."at_time_key", "local_date_key" = r."local_date_key", "local_time_key" = r."local_time_key", "day_key" = r."day_key", load_id = :load_id, loaded_at = now()
+      FROM due r WHERE t.ctid = r.loadstar_row RETURNING 1)
+SELECT w.n AS updated, d.n - w.n AS missed
+  FROM (SELECT count(*) AS n FROM written) w, (SELECT count(DISTINCT loadstar_row) AS n FROM due) d;
 
 -- publish: insert new rows (into a slice with rows)
 WITH written AS (
