@@ -57,10 +57,13 @@ find_programs(struct ctx *ctx, const struct home *home, const char **folder)
 	    version != NULL ? version : "15 or later");
 }
 
-/* In the child: another session, another user, the log as output, nothing else open. */
+/* In the child: another session, another user, the log as output, nothing else open. Nor our environment, which holds secrets that
+ * every process of that user could read. */
 static void
 become(const struct home *home, const char *log_path, char *const *argv)
 {
+	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", locale[] = "LC_ALL=C";
+	char *const environment[] = {path, locale, NULL};
 	sigset_t none;
 	int log_fd, null_fd;
 
@@ -81,7 +84,7 @@ become(const struct home *home, const char *log_path, char *const *argv)
 	closefrom(3);
 	if (chdir("/") != 0)
 		_exit(127);
-	execv(argv[0], argv);
+	execve(argv[0], argv, environment);
 	_exit(127);
 }
 
@@ -126,7 +129,7 @@ static bool
 init_cluster(struct ctx *ctx, const struct home *home, const char *folder)
 {
 	char *fresh = ctx_printf(ctx, "%s.new.%d", home->data, (int)getpid());
-	char *argv[] = {ctx_printf(ctx, "%s/initdb", folder), "--pgdata", fresh, "--username=loadstar",
+	char *argv[] = {ctx_printf(ctx, "%s/initdb", folder), "--pgdata", fresh, "--username=" EMBEDDED_SUPERUSER,
 	    "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-instructions", NULL};
 	int status = 1;
 	pid_t child = -1;
@@ -205,6 +208,10 @@ answers(struct ctx *ctx, const struct home *home)
 	struct pg *pg;
 	bool ok = pg_open(tmp, &url, &options, &pg);
 
+	if (!ok) { /* it may answer a cluster that has just been made, without the role */
+		fail_clear(ctx);
+		ok = embedded_role(tmp, home);
+	}
 	if (!ok)
 		fail_clear(ctx);
 	return ok;

@@ -14,6 +14,8 @@
 #include "server/home.h"
 #include "sql/pg.h"
 
+#define EMBEDDED_SUPERUSER "postgres"
+
 struct embedded {
 	const struct home *home;
 	const char *programs; /* folder of the server programs */
@@ -28,6 +30,9 @@ bool embedded_start(struct ctx *ctx, const struct home *home, struct embedded *e
 
 /* Fast shutdown; waits until it is gone. */
 void embedded_stop(struct embedded *embedded);
+
+/* The role loadstar, which owns all databases and is no superuser; the cluster must run and not have it yet. */
+bool embedded_role(struct ctx *ctx, const struct home *home) MUST_CHECK;
 
 /* The databases, and their connections added to the config: database_url, warehouse, <pipeline>_source, <pipeline>_files. */
 bool embedded_databases(struct ctx *ctx, const struct home *home, struct config *config) MUST_CHECK;

@@ -11,13 +11,13 @@
 enum { SAMPLE_LIMIT_BYTES = 4 * 1024 * 1024 };
 
 /* The folder as a URL's query value: everything but unreserved bytes and / is escaped. */
-char *
-embedded_url(struct ctx *ctx, const struct home *home, const char *database)
+static char *
+url_as(struct ctx *ctx, const struct home *home, const char *role, const char *database)
 {
 	struct text url;
 
 	text_init(&url, ctx);
-	text_addf(&url, "postgresql://loadstar@/%s?host=", database);
+	text_addf(&url, "postgresql://%s@/%s?host=", role, database);
 	for (const unsigned char *p = (const unsigned char *)home->socket; *p != '\0'; p++) {
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/", *p) != NULL)
 			text_add_bytes(&url, p, 1);
@@ -25,6 +25,23 @@ embedded_url(struct ctx *ctx, const struct home *home, const char *database)
 			text_addf(&url, "%%%02X", *p);
 	}
 	return url.data;
+}
+
+char *
+embedded_url(struct ctx *ctx, const struct home *home, const char *database)
+{
+	return url_as(ctx, home, "loadstar", database);
+}
+
+/* Pipelines bring SQL of their own, which runs as this role: a superuser could run programs by it, and reach the control database. */
+bool
+embedded_role(struct ctx *ctx, const struct home *home)
+{
+	struct secret url = secret_make(ctx, url_as(ctx, home, EMBEDDED_SUPERUSER, "postgres"));
+	struct pg_options options = {.what = "embedded PostgreSQL"};
+	struct pg *pg;
+
+	return pg_open(ctx, &url, &options, &pg) && pg_run(ctx, pg, "CREATE ROLE loadstar LOGIN CREATEDB");
 }
 
 static bool
@@ -124,11 +141,29 @@ make_samples(struct ctx *ctx, const struct home *home, struct config *config)
 	return true;
 }
 
+/* Clusters were once made with this role as their superuser, which cannot be taken from it. */
+static bool
+tell_of_superuser(struct ctx *ctx, const struct home *home)
+{
+	CTX_SCOPE(tmp, ctx);
+	struct pg_rows rows;
+	struct pg *pg;
+
+	if (!open_database(tmp, home, "postgres", &pg) ||
+	    !pg_query(tmp, pg, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", PG_NO_PARAMS, &rows))
+		return false;
+	if (rows.count == 1 && pg_bool(&rows, 0, 0))
+		log_line(ctx, LOG_WARN,
+		    "this cluster is of an earlier version: the SQL of pipelines runs in it as a superuser", "folder",
+		    home->data, NULL);
+	return true;
+}
+
 bool
 embedded_databases(struct ctx *ctx, const struct home *home, struct config *config)
 {
-	if (!make_database(ctx, home, "loadstar") || !make_database(ctx, home, "warehouse") ||
-	    !make_samples(ctx, home, config))
+	if (!tell_of_superuser(ctx, home) || !make_database(ctx, home, "loadstar") ||
+	    !make_database(ctx, home, "warehouse") || !make_samples(ctx, home, config))
 		return false;
 	config->database_url = secret_make(ctx, embedded_url(ctx, home, "loadstar"));
 	config_add_connection(ctx, config, "warehouse", embedded_url(ctx, home, "warehouse"));

@@ -93,12 +93,13 @@ def test_slow_source_names_the_statement_timeout(make):
 
 def test_wrong_password_says_so_and_shows_none(make):
     service = make()
-    role = "CREATE ROLE reader LOGIN PASSWORD 'right'"
-    service.sql("postgres", role)
+    superuser = service.connect("postgres", "postgres")
+    superuser.execute("CREATE ROLE reader LOGIN PASSWORD 'right'")
     hba = f"{service.home}/postgres/pg_hba.conf"
     before = open(hba).read()
     open(hba, "w").write("host all reader 127.0.0.1/32 scram-sha-256\nlocal all reader scram-sha-256\n" + before)
-    service.sql("postgres", "SELECT pg_reload_conf()")
+    superuser.execute("SELECT pg_reload_conf()")
+    superuser.close()
     service.stop()
     service.env["LOADSTAR_CONNECTION_MEDROBOTICS_SOURCE"] = f"postgresql://reader:s3cr3tw0rd@/medrobotics_source?host={service.home}/socket"
     service.start()
@@ -155,8 +156,9 @@ def test_warehouse_disk_full(make, small_disk):
     os.chown(small_disk, owner.st_uid, owner.st_gid)
     os.chmod(small_disk, 0o700)
     service.load("range", **{"from": "2024-01-01", "to": "2024-02-01"})  # the table, without rows
+    with service.connect("postgres", "postgres") as db:
+        db.execute(f"CREATE TABLESPACE small OWNER loadstar LOCATION '{small_disk}'")
     with service.connect("warehouse") as db:
-        db.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
         db.execute("ALTER TABLE fact_procedures SET TABLESPACE small")
         db.execute("CREATE TABLE filler (a text) TABLESPACE small")
         with pytest.raises(Exception, match="No space left"):

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import tempfile
 
+import psycopg
 import pytest
 
 import warehouse
@@ -62,8 +63,20 @@ def test_cluster_is_private(loaded):
     assert len(listening_sockets(loaded.process.pid)) == 1, "the probe itself: the service has one"
     assert loaded.sql("postgres", "SHOW listen_addresses") == [("",)]
     assert loaded.sql("postgres", "SHOW fsync") == [("on",)]
-    environment = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-    assert pathlib.Path(f"{loaded.home}/jwt_secret").read_bytes().strip() not in environment
+    told = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() + pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+    assert pathlib.Path(f"{loaded.home}/jwt_secret").read_bytes().strip() not in told
+    assert b"LOADSTAR_" not in told and b"AWS_" not in told, "what the service was told is not its user's to read"
+
+
+def test_sql_of_pipelines_stays_in_its_database(loaded):
+    """It runs as the role of the service: no programs, no files of the machine, no way into the control database."""
+    assert loaded.sql("warehouse", "SELECT rolsuper, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = current_user") == [(False, False, False)]
+    for attack in ("COPY (SELECT 1) TO PROGRAM 'true'", "COPY (SELECT 1) TO '/tmp/loadstar-attack'", "SELECT pg_read_file('/etc/hostname')",
+                   "CREATE EXTENSION dblink", "CREATE EXTENSION postgres_fdw", "SELECT lo_import('/etc/hostname')",
+                   "ALTER SYSTEM SET archive_command = 'true'", "SET ROLE postgres",
+                   "CREATE FUNCTION getpid() RETURNS int LANGUAGE c AS 'libc', 'getpid'"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            loaded.sql("warehouse", attack)
 
 
 def test_cluster_is_found_again(make_service):
