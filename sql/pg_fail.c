@@ -76,14 +76,68 @@ copy_position(struct ctx *ctx, const PGresult *result)
 	    context);
 }
 
-static bool
-is_fatal(const PGresult *result)
+static const char *
+severity_of(const PGresult *result)
 {
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-	if (severity == NULL)
-		severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
-	return text_equal(severity, "FATAL") || text_equal(severity, "PANIC");
+	return severity != NULL ? severity : PQresultErrorField(result, PG_DIAG_SEVERITY);
+}
+
+static bool
+is_fatal(const PGresult *result)
+{
+	return text_equal(severity_of(result), "FATAL") || text_equal(severity_of(result), "PANIC");
+}
+
+/* The first quote that is no name's: column "c", encoding "UTF8". NULL: none. */
+static const char *
+find_value(const char *message)
+{
+	static const char *const names[] = {"column ", "encoding "};
+	const char *quote = strchr(message, '"');
+
+	while (quote != NULL) {
+		bool named = false;
+
+		for (size_t i = 0; i < LENGTH_OF(names); i++) {
+			size_t length = strlen(names[i]);
+
+			named = named ||
+				((size_t)(quote - message) >= length && strncmp(quote - length, names[i], length) == 0);
+		}
+		if (!named)
+			return quote;
+		quote = strchr(quote + 1, '"');
+		quote = quote != NULL ? strchr(quote + 1, '"') : NULL;
+	}
+	return NULL;
+}
+
+char *
+pg_hide_value(struct ctx *ctx, const char *message)
+{
+	const char *from = find_value(message), *to = strrchr(message, '"');
+
+	if (from == NULL)
+		return ctx_strdup(ctx, message);
+	return ctx_printf(ctx, "%.*s\"***\"%s", (int)(from - message), message, to > from ? to + 1 : "");
+}
+
+/* What the server says. A data exception (class 22) quotes the value that does not fit, but errors are told to more people than rows
+ * are: to all who may look at runs, in notices, in the service log. Where it speaks another language it quotes otherwise, too. */
+static const char *
+message_of(struct ctx *ctx, const PGresult *result, const char *sqlstate)
+{
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (message == NULL)
+		return PQresultErrorMessage(result);
+	if (sqlstate == NULL || !text_starts_with(sqlstate, "22"))
+		return message;
+	if (!text_equal(severity_of(result), PQresultErrorField(result, PG_DIAG_SEVERITY)))
+		return "a value does not fit";
+	return pg_hide_value(ctx, message);
 }
 
 bool
@@ -91,14 +145,12 @@ pg_fail_result(struct ctx *ctx, struct pg *pg, const PGresult *result)
 {
 	CTX_SCOPE(tmp, ctx);
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *message = message_of(tmp, result, sqlstate);
 	const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
 	bool first = !ctx_failed(ctx), lost;
 	enum fail_code code;
 	int64_t at = 0;
 
-	if (message == NULL)
-		message = PQresultErrorMessage(result);
 	if (sqlstate == NULL) {
 		sqlstate = "";
 		code = pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK ? FAIL_CONNECTION_LOST : FAIL_SQL_ERROR;

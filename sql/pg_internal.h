@@ -39,6 +39,8 @@ struct pg {
 /* pg_fail.c: all return false, but pg_fail_code. */
 enum fail_code pg_fail_code(const char *sqlstate, const char *message);
 char *pg_clean(struct ctx *ctx, const struct secret *password, const char *message);
+/* The message of a data exception with *** for the value it quotes: everything from its first quote to the last. */
+char *pg_hide_value(struct ctx *ctx, const char *message);
 bool pg_fail_result(struct ctx *ctx, struct pg *pg, const PGresult *result);
 bool pg_fail_lost(struct ctx *ctx, struct pg *pg);      /* by libpq's own words; closes */
 bool pg_fail_silent(struct ctx *ctx, struct pg *pg);    /* no answer in time; closes */

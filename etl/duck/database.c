@@ -56,20 +56,45 @@ is_hidden(const struct child *child, duckdb_error_type type)
 	return false;
 }
 
+static bool
+is_about_values(duckdb_error_type type)
+{
+	return type == DUCKDB_ERROR_CONVERSION || type == DUCKDB_ERROR_OUT_OF_RANGE || type == DUCKDB_ERROR_DECIMAL ||
+	       type == DUCKDB_ERROR_MISMATCH_TYPE || type == DUCKDB_ERROR_INVALID_INPUT;
+}
+
+/* Ends the message where its first value may begin, a quote or a number: errors are told to more people than rows are. */
+static void
+keep_values_back(char *message, size_t size)
+{
+	char *p = message;
+
+	for (; *p != '\0'; p++)
+		if (*p == '\'' || *p == '"' ||
+		    (*p >= '0' && *p <= '9' && (p == message || strchr(" (-.+", p[-1]) != NULL)))
+			break;
+	if (*p != '\0')
+		(void)snprintf(p, size - (size_t)(p - message), "… (the value is not told here)");
+}
+
 bool
 database_fail(struct child *child, duckdb_result *result)
 {
 	const char *message = duck.result_error(result);
 	duckdb_error_type type = duck.result_error_type(result);
+	const char *code;
 	char first[600];
 
 	(void)snprintf(first, sizeof(first), "%s", message != NULL ? message : "DuckDB failed");
 	duck.destroy_result(result);
+	code = error_code(type, first);
+	if (is_about_values(type))
+		keep_values_back(first, sizeof(first));
 	if (is_hidden(child, type))
-		return events_error(child, error_code(type, first),
+		return events_error(child, code,
 		    "DuckDB failed with an error of type %d; its text is kept back, for it may hold masked values",
 		    (int)type);
-	return events_error(child, error_code(type, first), "%s", first);
+	return events_error(child, code, "%s", first);
 }
 
 bool

@@ -233,6 +233,21 @@ test_secrets(void **state)
 	test->request.transform = "SELECT id FROM input";
 	assert_false(duck_case_run(test));
 	assert_null(strstr(ctx_failure(test->ctx)->message, "c4n4ry"));
+	fail_clear(test->ctx);
+
+	/* Errors are told to more people than rejects are: never a value. */
+	test->request.inputs->hide_raw = false;
+	transform_fails(test, "SELECT CAST(id AS BIGINT) AS id FROM input", FAIL_TRANSFORM,
+	    "Conversion Error: Could not convert string");
+	transform_fails(test, "SELECT CAST(length(id) * 7777 AS TINYINT) AS id FROM input", FAIL_TRANSFORM, "Error: ");
+	for (size_t i = 0; i < 2; i++) {
+		test->request.transform = i == 0 ? "SELECT CAST(id AS DATE) AS id FROM input"
+						 : "SELECT CAST(length(id) * 7777 AS TINYINT) AS id FROM input";
+		assert_false(duck_case_run(test));
+		assert_null(strstr(ctx_failure(test->ctx)->message, "c4n4ry"));
+		assert_null(strstr(ctx_failure(test->ctx)->message, "46662"));
+		fail_clear(test->ctx);
+	}
 }
 
 static void

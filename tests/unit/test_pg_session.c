@@ -129,6 +129,34 @@ test_classes(void **state)
 	assert_int_equal(ctx_failure(ctx)->code, FAIL_CONNECTION_LOST);
 }
 
+/* What a server says of a value goes to all who may look at runs: not the value. */
+static void
+test_values_are_kept_back(void **state)
+{
+	static const char *const cases[] = {
+	    "SELECT 'c4n4ry'::int",
+	    "SELECT E'c4n4ry\" c4n4ry\n\"c4n4ry'::bigint",
+	    "SELECT 'c4n4ry'::timestamptz",
+	    "SELECT '{c4n4ry'::text[]",
+	    "SELECT '\"c4n4ry'::jsonb",
+	    "SELECT to_date('c4n4ry', 'YYYY')",
+	    "SELECT 'c4n4ry'::uuid",
+	    "CREATE TEMP TABLE one (i text PRIMARY KEY); INSERT INTO one VALUES ('c4n4ry'), ('c4n4ry')",
+	    "CREATE TEMP TABLE two (i text CHECK (i = 'x')); INSERT INTO two VALUES ('c4n4ry')",
+	    "CREATE TEMP TABLE three (a text, i int NOT NULL); INSERT INTO three VALUES ('c4n4ry', NULL)",
+	    "CREATE TEMP TABLE four (i varchar(3)); INSERT INTO four VALUES ('c4n4ry')",
+	};
+	struct ctx *ctx = *state;
+	struct pg *db = pg_cluster_open(ctx, "pg");
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_false(pg_run(ctx, db, cases[i]));
+		assert_int_equal(ctx_failure(ctx)->code, FAIL_SQL_DATA);
+		assert_null(strstr(ctx_failure(ctx)->message, "c4n4ry"));
+		fail_clear(ctx);
+	}
+}
+
 static void
 test_lock_timeout(void **state)
 {
@@ -417,6 +445,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_values, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_values_are_kept_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_lock_timeout, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_prepared, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),

@@ -78,6 +78,32 @@ test_clean(void **state)
 	ctx_free(ctx);
 }
 
+/* Whatever the value holds, nothing of it is left. */
+static void
+test_hide_value(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"division by zero", "division by zero"},
+	    {"invalid input syntax for type integer: \"c4n4ry\"", "invalid input syntax for type integer: \"***\""},
+	    {"value \"c4n4ry\" is out of range for type integer", "value \"***\" is out of range for type integer"},
+	    {"x: \"c4n4ry\" column \"c4n4ry\" encoding \"", "x: \"***\""},
+	    {"x: \"column \"c4n4ry\"", "x: \"***\""},
+	    {"x: \"c4n4ry", "x: \"***\""},
+	    {"\"c4n4ry\"", "\"***\""},
+	    {"missing data for column \"a\"", "missing data for column \"a\""},
+	    {"column \"a\" has \"c4n4ry\" in it", "column \"a\" has \"***\" in it"},
+	    {"invalid byte sequence for encoding \"UTF8\": 0xff", "invalid byte sequence for encoding \"UTF8\": 0xff"},
+	    {"column \"", "column \""},
+	    {"", ""},
+	};
+	struct ctx *ctx = ctx_new("test", 0);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_string_equal(pg_hide_value(ctx, cases[i][0]), cases[i][1]);
+	ctx_free(ctx);
+}
+
 int
 main(void)
 {
@@ -85,6 +111,7 @@ main(void)
 	    cmocka_unit_test(test_codes),
 	    cmocka_unit_test(test_quoting),
 	    cmocka_unit_test(test_clean),
+	    cmocka_unit_test(test_hide_value),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
