@@ -4,7 +4,7 @@ _loadstar()
 	local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options= words=
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words="serve run plan status runs steps logs quality rejects files coverage trace cancel retry pipelines pause resume apply versions activate adopt check token migrate psql version settings help"
+		words="serve run plan status runs steps logs quality rejects files coverage trace cancel retry pipelines pause resume apply versions activate adopt audit check token migrate psql version settings help"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return
 	fi
@@ -30,6 +30,7 @@ _loadstar()
 	versions) options="--limit --json --url --token --help" ;;
 	activate) options="--json --url --token --help" ;;
 	adopt) options="--force --mark --from --to --json --url --token --help" ;;
+	audit) options="--subject --action --pipeline --since --limit --verify --json --url --token --help" ;;
 	check) options="--connect --help" ;;
 	token) options="--sub --scope --ttl --help" ;;
 	migrate) options="--help" ;;

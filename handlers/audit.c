@@ -21,6 +21,20 @@ read_pipelines(struct ctx *ctx, const struct request *request, const char *const
 	return access_pipeline(ctx, request, SCOPE_ADMIN, asked);
 }
 
+/* The chain is one for all pipelines, so it is for those who administer all. */
+static bool
+add_chain(struct ctx *ctx, const struct request *request, struct pg *db, json_t *page)
+{
+	json_t *chain;
+
+	if (auth_pipelines(ctx, request->who, SCOPE_ADMIN) != NULL)
+		return fail(ctx, FAIL_FORBIDDEN, "?verify asks for the scope admin of every pipeline");
+	if (!audit_verify(ctx, db, &chain))
+		return false;
+	json_put(page, "chain", chain);
+	return true;
+}
+
 /* GET /v1/audit: who did what, newest first. */
 bool
 audit_page(struct ctx *ctx, struct app *app, const struct request *request, struct reply *reply)
@@ -31,7 +45,8 @@ audit_page(struct ctx *ctx, struct app *app, const struct request *request, stru
 	    .since_us = param_time_us(ctx, request, "since"),
 	    .limit = param_limit(ctx, request),
 	};
-	json_t *items = json_new_array(ctx);
+	json_t *page = json_new_object(ctx), *items = json_new_array(ctx);
+	bool verify = param_flag(ctx, request, "verify");
 	int64_t next = 0;
 	struct pg *db;
 
@@ -39,5 +54,7 @@ audit_page(struct ctx *ctx, struct app *app, const struct request *request, stru
 	if (!read_pipelines(ctx, request, &filter.pipelines) || !pool_take(ctx, app->control, &db) ||
 	    !audit_list(ctx, db, &filter, items, &next))
 		return false;
-	return reply_page(ctx, reply, items, next != 0 ? cursor_make(ctx, &next, 1, NULL) : NULL);
+	json_put(page, "items", items);
+	json_put_string(ctx, page, "next_cursor", next != 0 ? cursor_make(ctx, &next, 1, NULL) : NULL);
+	return (!verify || add_chain(ctx, request, db, page)) && reply_json(ctx, reply, 200, page);
 }

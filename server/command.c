@@ -36,6 +36,8 @@ const struct command commands[] = {
     {"activate", "PIPELINE HASH", "go back, or forth, to a version", command_activate},
     {"adopt", "PIPELINE [--force]", "take over tables that another control database owns, or mark what is loaded",
 	command_adopt},
+    {"audit", "[--verify] [options]", "who did what, newest first; --verify: whether the log is what was written",
+	command_audit},
     {"check", "DIR [--connect]", "check specs; every finding as file:line:column", command_check},
     {"token", "[--sub S] [--scope \"…\"] [--ttl 1h]", "make a token; without --scope for everything", command_token},
     {"migrate", "", "bring the control database to this version's schema, as serve does at its start", command_migrate},

@@ -27,6 +27,7 @@ COMMAND(apply);
 COMMAND(versions);
 COMMAND(activate);
 COMMAND(adopt);
+COMMAND(audit);
 COMMAND(check);
 COMMAND(token);
 COMMAND(migrate);

@@ -98,6 +98,26 @@ audit_list(struct ctx *ctx, struct pg *db, const struct audit_filter *filter, js
 }
 
 bool
+audit_verify(struct ctx *ctx, struct pg *db, json_t **chain)
+{
+	struct pg_rows rows;
+
+	if (!sql_run(ctx, db, SQL_AUDIT_VERIFY, PG_NO_PARAMS, &rows))
+		return false;
+	*chain = json_new_object(ctx);
+	json_put_bool(*chain, "intact", pg_value(&rows, 0, 2) == NULL);
+	json_put_int(*chain, "seals", pg_i64(&rows, 0, 0));
+	json_put_int(*chain, "sealed_to", pg_i64(&rows, 0, 1));
+	if (pg_value(&rows, 0, 2) != NULL)
+		json_put_int(*chain, "broken_at", pg_i64(&rows, 0, 2));
+	else
+		json_put_null(*chain, "broken_at");
+	json_put_int(*chain, "unsealed", pg_i64(&rows, 0, 3));
+	json_put_time(ctx, *chain, "unsealed_since", pg_value(&rows, 0, 4) != NULL ? pg_time_us(&rows, 0, 4) : 0);
+	return true;
+}
+
+bool
 audit_seal(struct ctx *ctx, struct pg *db)
 {
 	return sql_run(ctx, db, SQL_AUDIT_SEAL, PG_NO_PARAMS, NULL);

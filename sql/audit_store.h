@@ -39,6 +39,10 @@ struct audit_filter {
 bool audit_list(struct ctx *ctx, struct pg *db, const struct audit_filter *filter, json_t *items,
     int64_t *next) MUST_CHECK;
 
+/* Asks the whole chain again: {intact, seals, sealed_to, broken_at, unsealed, unsealed_since}. An entry that was changed or taken
+ * away lies after the seal before broken_at and not after broken_at itself. */
+bool audit_verify(struct ctx *ctx, struct pg *db, json_t **chain) MUST_CHECK;
+
 /* Chains what is not chained yet. Any replica, any time. */
 bool audit_seal(struct ctx *ctx, struct pg *db) MUST_CHECK;
 

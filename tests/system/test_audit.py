@@ -1,5 +1,7 @@
 """The audit log over HTTP: who did what, from where, and who may know."""
 
+import json
+
 import api
 from api import problem
 from service import wait_until
@@ -46,6 +48,19 @@ def test_it_is_sealed_by_the_service(served):
     wait_until("all is sealed", 30, lambda: served.sql("loadstar", "SELECT max(last_id) = (SELECT max(id) FROM control.audit)"
                                                        " FROM control.audit_seal")[0][0])
     assert served.sql("loadstar", "SELECT count(*) FROM control.audit_verify WHERE NOT intact") == [(0,)]
+
+
+def test_anybody_who_administers_may_verify_it(served):
+    chain = served.get("/v1/audit", params={"verify": 1, "limit": 1}).json()["chain"]
+    assert chain["intact"] and chain["broken_at"] is None and chain["seals"] > 0
+    assert "chain" not in served.get("/v1/audit").json()
+    problem(served.get("/v1/audit", scope="admin:medrobotics", params={"verify": 1}), 403, "forbidden")
+    done = served.cli("audit", "--verify")
+    assert done.stdout.startswith("intact: ") and "NOT" not in done.stdout
+    assert json.loads(served.cli("audit", "--verify", "--json").stdout)["sealed_to"] >= chain["sealed_to"]
+    assert served.cli("audit", "--verify", "--subject", "x", check=False).returncode == 1
+    lines = served.cli("audit", "--action", "run.submit", "--limit", "1").stdout.splitlines()
+    assert len(lines) == 2 and "run.submit" in lines[1] and "tester" in lines[1]
 
 
 def test_pipelines_that_are_paused(served):

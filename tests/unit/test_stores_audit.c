@@ -161,6 +161,15 @@ test_it_is_only_added_to(void **state)
 
 #define BROKEN "SELECT count(*) FROM control.audit_verify WHERE NOT intact"
 
+static const json_t *
+verified(const char *name)
+{
+	json_t *chain;
+
+	assert_true(audit_verify(f.ctx, f.db, &chain));
+	return json_object_get(chain, name);
+}
+
 /* As somebody with all rights of the database's owner would. */
 static void
 test_what_is_changed_behind_our_back_is_found(void **state)
@@ -177,13 +186,19 @@ test_what_is_changed_behind_our_back_is_found(void **state)
 	write_one();
 	assert_true(audit_seal(f.ctx, f.db)); /* somebody writes: nothing is sealed behind whose back he would add */
 	expect("SELECT count(*) > 0 FROM control.audit WHERE id > (SELECT max(last_id) FROM control.audit_seal)", "t");
+	assert_int_equal(json_integer_value(verified("unsealed")), 1); /* what is not committed is not there yet */
+	assert_true(json_is_string(verified("unsealed_since")) && json_is_true(verified("intact")));
 	assert_true(pg_commit(other, writer));
 	assert_true(audit_seal(f.ctx, f.db));
 	expect("SELECT count(*) FROM control.audit WHERE id > (SELECT max(last_id) FROM control.audit_seal)", "0");
 	expect(BROKEN, "0");
+	assert_true(json_is_true(verified("intact")) && json_is_null(verified("broken_at")));
+	assert_true(json_integer_value(verified("unsealed")) == 0 && json_is_null(verified("unsealed_since")));
 	stores_do(f.ctx, f.db, "SET session_replication_role = replica");
 	stores_do(f.ctx, f.db, "UPDATE control.audit SET subject = 'nobody' WHERE subject = 'audit-slow'");
 	expect(BROKEN, "1");
+	assert_true(json_is_false(verified("intact")));
+	assert_int_equal(json_integer_value(verified("broken_at")), json_integer_value(verified("sealed_to")));
 	stores_do(f.ctx, f.db, "UPDATE control.audit SET subject = 'audit-slow' WHERE subject = 'nobody'");
 	expect(BROKEN, "0");
 	stores_do(f.ctx, f.db, "BEGIN; DELETE FROM control.audit WHERE subject = 'audit-slow'");
