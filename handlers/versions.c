@@ -56,6 +56,50 @@ read_spec(struct ctx *ctx, const struct request *request, struct spec **spec)
 	return false;
 }
 
+/* Whether one of the tables is another pipeline's, too: in the same warehouse and schema. */
+static bool
+shares_table(const struct spec *spec, const struct spec *other, const char **table)
+{
+	if (!text_equal(spec->warehouse, other->warehouse) || !text_equal(spec->schema, other->schema))
+		return false;
+	for (size_t i = 0; i < spec->table_count; i++) {
+		*table = spec->tables[i].name;
+		if (spec_find_table(other, *table) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Who may write some pipelines may not take the tables of others by declaring them. A version that cannot be read loads nothing. */
+static bool
+check_tables_are_free(struct ctx *ctx, struct app *app, const struct request *request, struct pg *db,
+    const struct spec *spec)
+{
+	const char *const *reached = auth_pipelines(ctx, request->who, SCOPE_PIPELINES_WRITE);
+	const struct spec *other;
+	struct pipeline_row *rows;
+	const char *table = "";
+	size_t count;
+
+	if (reached == NULL)
+		return true;
+	if (!pipeline_list(ctx, db, &rows, &count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (access_reaches(reached, rows[i].name))
+			continue;
+		if (catalog_find(ctx, app->catalog, db, rows[i].name, rows[i].hash, &other)) {
+			if (shares_table(spec, other, &table))
+				return fail(ctx, FAIL_SPEC_REFUSED, "%s: another pipeline has a table %s.%s",
+				    spec->pipeline, spec->schema, table);
+		} else if (ctx_failure(ctx)->code != FAIL_SPEC_INVALID) {
+			return false;
+		}
+		fail_clear(ctx);
+	}
+	return true;
+}
+
 static bool
 reply_applied(struct ctx *ctx, struct reply *reply, const struct applied *applied, bool dry_run)
 {
@@ -86,7 +130,8 @@ versions_apply(struct ctx *ctx, struct app *app, const struct request *request, 
 	apply.dry_run = param_flag(ctx, request, "dry_run");
 	if (ctx_failed(ctx) || !read_spec(ctx, request, &spec) ||
 	    !auth_may(ctx, request->who, SCOPE_PIPELINES_WRITE, spec->pipeline) ||
-	    !pool_take(ctx, app->control, &apply.db) || !apply_spec(ctx, &apply, spec, &applied))
+	    !pool_take(ctx, app->control, &apply.db) || !check_tables_are_free(ctx, app, request, apply.db, spec) ||
+	    !apply_spec(ctx, &apply, spec, &applied))
 		return false;
 	return reply_applied(ctx, reply, &applied, apply.dry_run);
 }

@@ -96,6 +96,18 @@ read_sources(struct parse *parse)
 	}
 }
 
+/* What is PostgreSQL's, or where the ledger is, which the SQL of a load would then overwrite. */
+static void
+check_schema(struct parse *parse)
+{
+	const char *schema = parse->spec->schema;
+
+	if (text_equal(schema, "loadstar") || text_equal(schema, "information_schema") ||
+	    text_starts_with(schema, "pg_"))
+		(void)finding(&parse->findings, &node_get(parse->root, "schema")->place,
+		    "'schema' is '%s', which is reserved", schema);
+}
+
 void
 read_document(struct parse *parse)
 {
@@ -109,6 +121,7 @@ read_document(struct parse *parse)
 		return;
 	}
 	(void)read_section(parse, IN(TOP), parse->root, spec);
+	check_schema(parse);
 	read_defaults(parse);
 	read_zone(parse);
 	read_params(parse);

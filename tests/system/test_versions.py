@@ -221,3 +221,32 @@ def test_start_goes_on_without_a_folder_that_is_refused(service, make_replica, t
     check = replica.cli("serve", "--check", check=False)
     assert check.returncode == 1 and "/tables/fact_procedures/surrogate" in check.stderr
     shutil.rmtree(bad)
+
+
+THIEF = """spec: 1
+pipeline: thief
+warehouse: warehouse
+sources:
+  rds: { type: postgres, connection: medrobotics_source }
+tables:
+  fact_procedures:
+    kind: fact
+    source: { from: rds, query: none.sql }
+    grain: [id]
+    columns: { id: integer }
+"""
+
+
+def test_a_tenant_cannot_take_the_tables_of_another(service):
+    """By declaring them: a load would add its columns, and take the rows for its own."""
+    body = lambda text: {"files": {"pipeline.yaml": text, "none.sql": "SELECT 1 AS id"}}
+    tenant = "pipelines:write:thief runs:read:thief"
+    for path in ("/v1/pipelines", "/v1/pipelines?dry_run=1"):
+        told = problem(service.post(path, body(THIEF), scope=tenant), 409, "spec_refused")
+        assert "public.fact_procedures" in told["detail"] and "medrobotics" not in told["detail"]
+    problem(service.post("/v1/pipelines", body(THIEF), scope=tenant + " pipelines:write:medrobotic"), 409, "spec_refused")
+    for text in (THIEF.replace("sources:", "schema: thief\nsources:"), THIEF.replace("fact_procedures", "fact_thief")):
+        assert service.post("/v1/pipelines?dry_run=1", body(text), scope=tenant).status_code == 200
+    for scope in (tenant + " pipelines:write:medrobotics", "pipelines:write", "admin"):
+        assert service.post("/v1/pipelines?dry_run=1", body(THIEF), scope=scope).status_code == 200, "who may write both may share"
+    problem(service.get("/v1/pipelines/thief"), 404, "not_found")
