@@ -161,7 +161,8 @@ text_sanitize(struct ctx *ctx, const char *s)
 	for (unsigned char *p = (unsigned char *)copy; *p != '\0';) {
 		size_t length = utf8_length(p);
 
-		if (length == 0 || (*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f) {
+		if (length == 0 || (*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f ||
+		    (*p == 0xc2 && p[1] < 0xa0)) {
 			*p++ = '?';
 			continue;
 		}

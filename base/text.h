@@ -34,7 +34,7 @@ bool text_ends_with(const char *s, const char *suffix);
 /* True for [a-z][a-z0-9_]{0,62}: names of pipelines, tables, columns, connections. */
 bool text_is_name(const char *s);
 
-/* A copy that is valid UTF-8 without control bytes but \n and \t: wrong bytes become '?'. For texts that databases and
+/* A copy that is valid UTF-8 without controls (C0, DEL, C1) but \n and \t: wrong bytes become '?'. For texts that databases and
  * clients send us and that end up in JSON. */
 char *text_sanitize(struct ctx *ctx, const char *s);
 

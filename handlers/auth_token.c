@@ -134,6 +134,19 @@ check_times(struct ctx *ctx, struct auth_token *token)
 	return true;
 }
 
+/* Controls that a terminal obeys (C0, DEL, C1), and what makes a line read as another: U+2028, U+2029 and marks of direction. */
+static bool
+is_control(const char *s)
+{
+	unsigned char a = (unsigned char)s[0], b = a != '\0' ? (unsigned char)s[1] : 0;
+	unsigned char c = b != '\0' ? (unsigned char)s[2] : 0;
+
+	if (a < ' ' || a == 0x7f || (a == 0xc2 && b < 0xa0))
+		return true;
+	return a == 0xe2 && ((b == 0x80 && (c == 0x8e || c == 0x8f || (c >= 0xa8 && c <= 0xae))) ||
+				(b == 0x81 && c >= 0xa6 && c <= 0xa9));
+}
+
 /* A name of somebody, which ends up in logs and on terminals. */
 static bool
 subject_is_usable(const char *subject)
@@ -141,7 +154,7 @@ subject_is_usable(const char *subject)
 	size_t length = strlen(subject);
 
 	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)subject[i] < ' ' || subject[i] == 0x7f)
+		if (is_control(subject + i))
 			return false;
 	return length > 0 && length <= SUBJECT_LIMIT_BYTES;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/text.h"
@@ -64,7 +65,7 @@ fail_problem(struct ctx *ctx, const struct http_answer *answer)
 	json_array_foreach(errors, i, error)
 		text_addf(&message, "\n  %s: %s", json_string_or(error, "pointer", ""),
 		    json_string_or(error, "detail", ""));
-	return fail(ctx, fail_code_find(code), "%s", message.data);
+	return fail(ctx, fail_code_find(code), "%s", text_sanitize(ctx, message.data));
 }
 
 /* False when nobody is there, or nobody who can answer now. */
@@ -100,13 +101,41 @@ call(struct ctx *ctx, struct client *client, struct http_call *what, const char 
 	return answer->status < 400 || fail_problem(ctx, answer);
 }
 
+/* Texts come from rows, files and other people: on a terminal they are texts, not commands to it. */
+static void
+clean(struct ctx *ctx, json_t *value)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	if (json_is_string(value))
+		ASSERT(json_string_set(value, text_sanitize(ctx, json_string_value(value))) == 0);
+	json_object_foreach(value, key, item)
+		clean(ctx, item);
+	json_array_foreach(value, i, item)
+		clean(ctx, item);
+}
+
+static bool
+read_answer(struct ctx *ctx, const struct client *client, const struct http_answer *got, json_t **answer)
+{
+	CTX_SCOPE(tmp, ctx);
+
+	if (!json_parse(ctx, got->body, got->length, answer))
+		return false;
+	if (!client->json)
+		clean(tmp, *answer);
+	return true;
+}
+
 bool
 client_get(struct ctx *ctx, struct client *client, const char *path, json_t **answer)
 {
 	struct http_call what = {.method = "GET"};
 	struct http_answer got;
 
-	return call(ctx, client, &what, path, &got) && json_parse(ctx, got.body, got.length, answer);
+	return call(ctx, client, &what, path, &got) && read_answer(ctx, client, &got, answer);
 }
 
 bool
@@ -118,7 +147,7 @@ client_post(struct ctx *ctx, struct client *client, const char *path, const json
 	    .headers = headers};
 	struct http_answer got;
 
-	return call(ctx, client, &what, path, &got) && json_parse(ctx, got.body, got.length, answer);
+	return call(ctx, client, &what, path, &got) && read_answer(ctx, client, &got, answer);
 }
 
 bool
@@ -138,7 +167,7 @@ client_wait_run(struct ctx *ctx, struct client *client, const char *run_id, char
 	if (got.status == 304)
 		return true;
 	(void)snprintf(etag, 64, "%s", got.etag != NULL ? got.etag : "");
-	return json_parse(ctx, got.body, got.length, run);
+	return read_answer(ctx, client, &got, run);
 }
 
 void

@@ -39,7 +39,7 @@ print_line(struct tail *tail, const char *line)
 		(void)printf("%s\n", line);
 	else
 		(void)printf("%s %-5s %s%s%s\n", json_string_or(entry, "at", ""), json_string_or(entry, "level", ""),
-		    json_string_or(entry, "message", ""), json_object_size(fields) > 0 ? "  " : "",
+		    text_sanitize(tmp, json_string_or(entry, "message", "")), json_object_size(fields) > 0 ? "  " : "",
 		    json_object_size(fields) > 0 ? json_text(tmp, fields) : "");
 	(void)fflush(stdout);
 }

@@ -73,3 +73,10 @@ def test_command(refusing):
     assert lines[0].split() == ["TABLE", "STATE", "FILE", "LINE", "COLUMN", "RULE", "RAW"] and len(lines) == 8
     of_pipeline = refusing.cli("rejects", "medrobotics", "--state", "aborted", "--limit", "1", "--json").stdout
     assert [item["table"] for item in json.loads(of_pipeline)] == ["dim_robots"]
+
+
+def test_what_a_row_says_is_no_command_to_a_terminal(refusing):
+    refusing.sql("warehouse", "UPDATE loadstar.quarantine SET raw_text = %s, file = %s WHERE table_name = 'public.dim_robots'",
+                 "x\x1b]0;owned\x07\x9b2J", "\x1b[2Ja.json")
+    told = refusing.cli("rejects", "medrobotics", "--table", "dim_robots").stdout
+    assert "owned" in told and not {"\x1b", "\x07", "\x9b"} & set(told)

@@ -94,7 +94,11 @@ test_sanitize(void **state)
 	static const char *const mended[][2] = {{"a\x01\x7f\rz", "a???z"}, {"\xc3", "?"}, {"\xc3z", "?z"},
 	    {"\xe2\x82", "??"}, {"\xe2\x82z", "??z"}, {"\xc0\xaf", "??"}, {"\xed\xa0\x80", "???"},
 	    {"\xe0\x80\x80", "???"}, {"\xf0\x80\x80\x80", "????"}, {"\xf4\x90\x80\x80", "????"}, {"\xff\xfe", "??"},
-	    {"\x80", "?"}};
+	    {"\x80", "?"},
+	    {"\xc2\x9b"
+	     "31m",
+		"??31m"},
+	    {"\xc2\x80\xc2\xa0", "??\xc2\xa0"}};
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
 		assert_string_equal(text_sanitize(*state, same[i]), same[i]);
