@@ -14,6 +14,7 @@
 struct config_connection {
 	const char *name; /* lower case */
 	struct secret url;
+	const char *pipelines; /* that may use it, with commas between them; NULL: all */
 	struct config_connection *next;
 };
 
@@ -78,6 +79,10 @@ bool config_load(struct ctx *ctx, int *argc, char **argv, struct config *config)
 
 /* The URL of a named connection; FAIL_CONNECTION_MISSING names the variable to set. */
 bool config_connection(struct ctx *ctx, const struct config *config, const char *name, struct secret *url) MUST_CHECK;
+
+/* As above, for a pipeline: FAIL_CONNECTION_MISSING, too, when x-pipelines in the connection's URL does not name it. */
+bool config_connection_of(struct ctx *ctx, const struct config *config, const char *pipeline, const char *name,
+    struct secret *url) MUST_CHECK;
 
 /* Where notices to `name` go: https://…, http://…, or slack: before either. False: LOADSTAR_NOTIFY_<NAME> is not set; no failure is recorded. */
 bool config_notify(const struct config *config, const char *name, struct secret *url) MUST_CHECK;

@@ -26,7 +26,7 @@ open_writer(struct ctx *ctx, const struct adoption *adoption, struct pg **pg)
 	};
 	struct secret url;
 
-	return config_connection(ctx, adoption->config, adoption->spec->warehouse, &url) &&
+	return config_connection_of(ctx, adoption->config, adoption->spec->pipeline, adoption->spec->warehouse, &url) &&
 	       pg_open(ctx, &url, &options, pg);
 }
 

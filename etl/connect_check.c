@@ -226,7 +226,7 @@ open_session(struct connect_check *check, const char *connection, bool read_only
 	    .read_only = read_only};
 	struct secret url;
 
-	return config_connection(check->ctx, check->config, connection, &url) &&
+	return config_connection_of(check->ctx, check->config, check->spec->pipeline, connection, &url) &&
 	       pg_open(check->ctx, &url, &options, pg);
 }
 

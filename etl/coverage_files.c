@@ -54,7 +54,7 @@ list_folder(struct survey *survey, struct pg *warehouse)
 	const char *root;
 
 	survey->source_error = json_null();
-	if (!files_root(ctx, question->config, source, &root) ||
+	if (!files_root(ctx, question->config, question->spec->pipeline, source, &root) ||
 	    !files_list(ctx, root, source, NULL, &survey->entries)) {
 		survey->source_error = error_to_json(ctx, ctx_failure(ctx), NULL, question->table->name, NULL);
 		survey->entries.count = 0;

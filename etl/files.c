@@ -23,13 +23,14 @@ struct walk {
 };
 
 bool
-files_root(struct ctx *ctx, const struct config *config, const struct spec_source *source, const char **root)
+files_root(struct ctx *ctx, const struct config *config, const char *pipeline, const struct spec_source *source,
+    const char **root)
 {
 	static const char scheme[] = "file://";
 	struct secret url;
 	const char *path;
 
-	if (!config_connection(ctx, config, source->connection, &url))
+	if (!config_connection_of(ctx, config, pipeline, source->connection, &url))
 		return false;
 	path = secret_reveal(&url);
 	if (!text_starts_with(path, scheme))

@@ -27,7 +27,7 @@ enum { FILES_MOST = 100000 };
 
 /* The folder of a source's connection, without symbolic links. FAIL_CONNECTION_MISSING, FAIL_NOT_IMPLEMENTED for other URLs than
  * file://, FAIL_IO when the folder is not there. */
-bool files_root(struct ctx *ctx, const struct config *config, const struct spec_source *source,
+bool files_root(struct ctx *ctx, const struct config *config, const char *pipeline, const struct spec_source *source,
     const char **root) MUST_CHECK;
 
 /* The files that the source's path means now; batch: of this one alone, NULL: all. */

@@ -197,7 +197,7 @@ plan_files(struct planning *planning, const struct spec_table *table)
 	const char *root;
 
 	job.table = table;
-	if (!files_root(ctx, job.config, table->source, &root) ||
+	if (!files_root(ctx, job.config, job.spec->pipeline, table->source, &root) ||
 	    !files_list(ctx, root, table->source, wanted_batch(&job), &entries) || !choose(ctx, &job, &entries, &list))
 		return false;
 	if (list.count == 0) {

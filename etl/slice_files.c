@@ -85,8 +85,8 @@ files_pin(struct ctx *ctx, struct loading *loading, struct slice_files *files)
 		if (!clock_parse(json_string_or(item, "arrived_at", ""), &files->items[i].entry.arrived_us))
 			files->items[i].entry.arrived_us = 0;
 	}
-	return files_root(ctx, job->config, job->table->source, &files->root) && identify(ctx, loading, files) &&
-	       files_tell_session(ctx, loading, files) && look(ctx, loading, files) &&
+	return files_root(ctx, job->config, job->spec->pipeline, job->table->source, &files->root) &&
+	       identify(ctx, loading, files) && files_tell_session(ctx, loading, files) && look(ctx, loading, files) &&
 	       files_tell_session(ctx, loading, files);
 }
 

@@ -70,7 +70,8 @@ open_connection(struct ctx *ctx, const struct slice_job *job, const char *connec
 	options.lock_timeout_ms = timeouts->lock_ms;
 	options.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS;
 	wait_for(job, WAIT_CONNECTION, connection);
-	ok = config_connection(ctx, job->config, connection, &url) && pg_open(ctx, &url, &options, pg);
+	ok = config_connection_of(ctx, job->config, job->spec->pipeline, connection, &url) &&
+	     pg_open(ctx, &url, &options, pg);
 	wait_no_more(job);
 	return ok;
 }

@@ -48,7 +48,8 @@ warehouse_open_reader(struct ctx *ctx, const struct config *config, const struct
 
 	options.statement_timeout_ms =
 	    spec->timeouts.statement_ms < READER_MOST_MS ? spec->timeouts.statement_ms : READER_MOST_MS;
-	return config_connection(ctx, config, spec->warehouse, &url) && pg_open(ctx, &url, &options, pg);
+	return config_connection_of(ctx, config, spec->pipeline, spec->warehouse, &url) &&
+	       pg_open(ctx, &url, &options, pg);
 }
 
 bool

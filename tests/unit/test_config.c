@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/config.h"
 #include "base/fail.h"
 
@@ -177,6 +178,42 @@ test_connections(void **state)
 	assert_non_null(strstr(ctx_failure(*state)->message, "LOADSTAR_CONNECTION_LAKE"));
 }
 
+/* x-pipelines says who may use a connection, and reaches nobody else: neither libpq nor a folder's name. */
+static void
+test_connections_of_pipelines(void **state)
+{
+	static const char *const urls[][2] = {
+	    {"postgresql://h/d?x-pipelines=a,bc", "postgresql://h/d"},
+	    {"postgresql://h/d?x-pipelines=a,bc&host=/s&port=1", "postgresql://h/d?host=/s&port=1"},
+	    {"postgresql://h/d?host=/s&x-pipelines=a,bc", "postgresql://h/d?host=/s"},
+	    {"file:///f?host=/s&x-pipelines=a,bc&port=1", "file:///f?host=/s&port=1"},
+	};
+	static const char *const others[] = {"b", "ab", "abc", "c", "a,bc", ""};
+	struct config config;
+	struct secret url;
+
+	for (size_t i = 0; i < LENGTH_OF(urls); i++) {
+		assert_int_equal(setenv("LOADSTAR_CONNECTION_RDS", urls[i][0], 1), 0);
+		assert_true(load(*state, &config, NULL, NULL));
+		assert_true(config_connection_of(*state, &config, "a", "rds", &url));
+		assert_string_equal(secret_reveal(&url), urls[i][1]);
+		assert_true(config_connection_of(*state, &config, "bc", "rds", &url));
+	}
+	for (size_t i = 0; i < LENGTH_OF(others); i++) {
+		assert_false(config_connection_of(*state, &config, others[i], "rds", &url));
+		assert_int_equal(ctx_failure(*state)->code, FAIL_CONNECTION_MISSING);
+		fail_clear(*state);
+	}
+	assert_non_null(strstr(config_dump(*state, &config), " only for a,bc\n"));
+	assert_int_equal(setenv("LOADSTAR_CONNECTION_RDS", "postgresql://h/d?x-pipelines=", 1), 0);
+	assert_true(load(*state, &config, NULL, NULL));
+	assert_false(config_connection_of(*state, &config, "a", "rds", &url)); /* nobody */
+	fail_clear(*state);
+	config_add_connection(*state, &config, "warehouse", "three");
+	assert_true(config_connection_of(*state, &config, "a", "warehouse", &url)); /* everybody */
+	assert_false(config_connection_of(*state, &config, "a", "lake", &url));
+}
+
 static void
 test_sizes(void **state)
 {
@@ -225,6 +262,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_connections, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_connections_of_pipelines, setup, teardown),
 	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_table),
 	};
