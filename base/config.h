@@ -84,6 +84,9 @@ bool config_connection(struct ctx *ctx, const struct config *config, const char 
 bool config_connection_of(struct ctx *ctx, const struct config *config, const char *pipeline, const char *name,
     struct secret *url) MUST_CHECK;
 
+/* For config_load: takes x-pipelines out of the connections' URLs. */
+void config_split_pipelines(struct ctx *ctx, struct config *config);
+
 /* Where notices to `name` go: https://…, http://…, or slack: before either. False: LOADSTAR_NOTIFY_<NAME> is not set; no failure is recorded. */
 bool config_notify(const struct config *config, const char *name, struct secret *url) MUST_CHECK;
 

@@ -51,7 +51,7 @@ def kill_with_cluster_running(service):
 def clean_slate(service):
     """An empty warehouse and control database, the source as it is; the service is down afterwards."""
     kill_with_cluster_running(service)
-    with service.connect("postgres") as db:
+    with service.connect("postgres", "postgres") as db:
         for database in ("loadstar", "warehouse"):
             db.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 

@@ -46,8 +46,8 @@ class Templates:
             service.start()
             with service.connect("postgres", "postgres") as db:  # tests bend sources whose rows refer to each other; benchmarks settle
                 db.execute("GRANT SET ON PARAMETER session_replication_role TO loadstar; GRANT pg_checkpoint TO loadstar")
-            for database in ("loadstar", "warehouse"):  # only the source is kept: each copy is its own control database
-                service.sql("postgres", f"DROP DATABASE {database} WITH (FORCE)")
+                for database in ("loadstar", "warehouse"):  # only the source is kept: each copy is its own control database
+                    db.execute(f"DROP DATABASE {database} WITH (FORCE)")
             service.stop()
         made = pathlib.Path(self.made[procedures].home)
         subprocess.run(["cp", "-a", *(str(made / part) for part in ("postgres", "files") if (made / part).exists()), home], check=True)

@@ -260,7 +260,7 @@ def test_sessions_cut_off(served, make_replica):
     """Every control session is ended at once: requests go on, the board comes back, nothing is lost."""
     replica = make_replica().start()
     for _ in range(3):
-        served.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'loadstar'")
+        served.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'loadstar' AND usename = 'loadstar'")
         assert get(replica, "/healthz").status_code == 200
         for _ in range(20):
             answer = replica.get("/v1/runs")

@@ -59,7 +59,7 @@ def source(service, text, *values):
 def allow(service, database, yes):
     service.sql("postgres", f"ALTER DATABASE {database} ALLOW_CONNECTIONS {'true' if yes else 'false'}")
     if not yes:
-        service.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", database)
+        service.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = 'loadstar'", database)
 
 
 # -- what cannot be reached --------------------------------------------------------------------------------------------

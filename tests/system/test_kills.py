@@ -17,7 +17,7 @@ PROCEDURES = 2000
 def reset(service):
     """Back to an empty warehouse and control database, the source as it is."""
     for database in ("loadstar", "warehouse"):
-        with service.connect("postgres") as db:
+        with service.connect("postgres", "postgres") as db:
             db.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 

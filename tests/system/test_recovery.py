@@ -114,7 +114,7 @@ def test_warehouse_restart_in_the_middle(make_service):
     for _ in range(3):
         time.sleep(0.7)
         service.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ('warehouse',"
-                    " 'medrobotics_source', 'loadstar') AND pid <> pg_backend_pid()")
+                    " 'medrobotics_source', 'loadstar') AND pid <> pg_backend_pid() AND usename = 'loadstar'")
     run = service.wait(run_id, 180)
     assert run["status"] == "succeeded", run
     assert service.sql("warehouse", "SELECT count(*) FROM fact_procedures") == [(2000,)]
