@@ -223,6 +223,7 @@ void
 routes_answer(struct ctx *ctx, struct app *app, struct request *request, struct reply *reply)
 {
 	*reply = (struct reply){.kind = REPLY_BODY, .route = "none"};
+	request->at_once = false;
 	if (!answer(ctx, app, request, reply))
 		reply_problem(ctx, request, reply);
 }

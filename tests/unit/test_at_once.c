@@ -251,7 +251,6 @@ a_new_token_is_not_for_now(void **state)
 
 	assert_false(routes_answer_at_once(ctx, &f->alone, &request, &reply));
 	assert_false(ctx_failed(ctx));
-	request.at_once = false;
 	routes_answer(f->ctx, &f->app, &request, &reply);
 	assert_int_equal(reply.status, 200);
 	assert_true(routes_answer_at_once(ctx, &f->alone, &request, &reply));
