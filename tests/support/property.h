@@ -24,6 +24,7 @@ enum {
 	CELLS = (DAYS + 8) * CELLS_A_DAY,
 	TIMES = 12,    /* at which a part was ever seen */
 	COMMITS = 512, /* of a sequence */
+	KEYS = LINES + KINDS + PARTS * TIMES,
 	ENGINES = 2
 };
 
@@ -82,9 +83,17 @@ struct seen {
 	int name;
 };
 
+/* A surrogate key that was seen: it stays with its row, also when that was gone for a while. */
+struct key {
+	const char *row;
+	int64_t value;
+};
+
 struct model {
 	struct line lines[TABLES][LINES]; /* of the facts */
-	int64_t keys[LINES];              /* sale_key; 0: not seen yet */
+	int64_t numbers[KINDS];           /* of the load that last changed a kind */
+	struct key keys[KEYS];
+	int key_count;
 	struct seen parts[PARTS][TIMES];
 	int times[PARTS];
 	int labels[KINDS];

@@ -124,22 +124,28 @@ static const char *const facts[TABLES] = {
 	"            FROM dim_part d WHERE d.part_key = f.part_key) END,"
 	"         f.kind_id, CASE WHEN f.kind_key = -1 THEN 'unknown' ELSE (SELECT"
 	"             CASE d.kind_id WHEN f.kind_id THEN '' ELSE 'another: ' END || d.label FROM dim_kind d WHERE d.kind_key = f.kind_key) END,"
-	"         grade), sale_id, sale_key FROM fact_sale f ORDER BY sale_id",
+	"         grade), 'line ' || sale_id, sale_key FROM fact_sale f ORDER BY sale_id",
     [FACT_TOTAL] = "SELECT " LINE " FROM fact_total ORDER BY sale_id",
     [FACT_SEEN] = "SELECT " LINE CHANGED " FROM fact_seen ORDER BY sale_id",
 };
 
-/* A line keeps its surrogate key, also when it was gone for a while. */
+/* Columns 1 and 2: a row, and its surrogate key. */
 static void
 compare_keys(struct world *world, const struct pg_rows *rows)
 {
-	for (int row = 0; row < rows->count; row++) {
-		int64_t *key = &world->model.keys[pg_i64(rows, row, 1)];
+	struct model *model = &world->model;
 
-		if (*key != 0 && *key != pg_i64(rows, row, 2))
-			world_wrong(world, "line %s had the key %lld, and has %s", pg_value(rows, row, 1),
-			    (long long)*key, pg_value(rows, row, 2));
-		*key = pg_i64(rows, row, 2);
+	for (int row = 0; row < rows->count; row++) {
+		int i = 0;
+
+		while (i < model->key_count && strcmp(model->keys[i].row, pg_value(rows, row, 1)) != 0)
+			i++;
+		if (i == model->key_count && i < KEYS)
+			model->keys[model->key_count++] =
+			    (struct key){.row = pg_value(rows, row, 1), .value = pg_i64(rows, row, 2)};
+		if (i < KEYS && model->keys[i].value != pg_i64(rows, row, 2))
+			world_wrong(world, "%s had the key %lld, and has %s", pg_value(rows, row, 1),
+			    (long long)model->keys[i].value, pg_value(rows, row, 2));
 	}
 }
 
@@ -189,9 +195,11 @@ compare_parts(struct world *world)
 	}
 	rows = world_ask_again(world, world->warehouse, "parts",
 	    "SELECT format('%s: %s from %s to %s', part_id, name, extract(epoch FROM effective_from)::bigint,"
-	    "         CASE WHEN is_current THEN 'now' ELSE extract(epoch FROM effective_to)::bigint::text END)"
+	    "         CASE WHEN is_current THEN 'now' ELSE extract(epoch FROM effective_to)::bigint::text END),"
+	    "       format('version of part %s since %s', part_id, effective_from), part_key"
 	    "  FROM dim_part WHERE part_key <> -1 ORDER BY part_id, effective_from");
 	compare_text(world, "dim_part", want.data, &rows);
+	compare_keys(world, &rows);
 }
 
 static void
@@ -203,10 +211,13 @@ compare_kinds(struct world *world)
 	text_init(&want, world->own);
 	for (int i = 0; i < KINDS; i++)
 		if (world->model.labels[i] > 0)
-			text_addf(&want, "%d: %d\n", i, world->model.labels[i]);
+			text_addf(&want, "%d: %d, load %lld\n", i, world->model.labels[i],
+			    (long long)world->model.numbers[i]);
 	rows = world_ask_again(world, world->warehouse, "kinds",
-	    "SELECT format('%s: %s', kind_id, label) FROM dim_kind WHERE kind_key <> -1 ORDER BY kind_id");
+	    "SELECT format('%s: %s, load %s', kind_id, label, load_id & " NUMBER_MASK
+	    "), 'kind ' || kind_id, kind_key FROM dim_kind WHERE kind_key <> -1 ORDER BY kind_id");
 	compare_text(world, "dim_kind", want.data, &rows);
+	compare_keys(world, &rows);
 }
 
 /* ---- the control database */

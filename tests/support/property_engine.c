@@ -14,7 +14,7 @@
 #include "sql/replica_store.h"
 #include "tests/support/property.h"
 
-enum { LEASE_MS = 600000, ROUNDS = 400, STATEMENTS = 45 };
+enum { LEASE_MS = 600000, ROUNDS = 400, STATEMENTS = 45, BEFORE_PUBLISH = 24 };
 
 enum kind { NOTHING, LOST, UNHEARD, RACING, REFUSED, DIES, TAKEN_OVER, PASSED_BY, CANCELLED, CHANGED, FAULTS };
 
@@ -130,7 +130,7 @@ interfere(struct fault *fault)
 		ctx_free(ctx);
 	}
 	for (int64_t i = fault->kind == PASSED_BY ? 3 : world_random(world, 4); fault->kind != CHANGED && i > 0; i--)
-		(void)take(world, other, 1, world_chance(world, 70));
+		(void)take(world, other, 1, world_chance(world, 80));
 	world->depth--;
 }
 
@@ -183,12 +183,15 @@ static struct fault
 choose_fault(struct world *world, int engine, const struct step_claims *claims, bool calm)
 {
 	static const enum wire_fate deaths[] = {WIRE_LOST, WIRE_UNHEARD, WIRE_RACING};
+	static const enum kind alone[] = {LOST, UNHEARD, RACING, REFUSED, DIES, TAKEN_OVER, PASSED_BY, PASSED_BY,
+	    PASSED_BY, CANCELLED, CHANGED};
 	struct fault fault = {.world = world, .engine = engine, .run_id = claims->items[0].run_id};
 
 	if (calm || !world_chance(world, 45))
 		return fault;
-	fault.kind = 1 + (enum kind)world_random(world, world->depth == 0 ? FAULTS - 1 : DIES);
-	fault.at = 1 + (int)world_random(world, STATEMENTS * (int64_t)claims->count);
+	fault.kind = alone[world_random(world, world->depth == 0 ? (int64_t)LENGTH_OF(alone) : DIES)];
+	fault.at = 1 + (int)world_random(world, STATEMENTS * ((int64_t)claims->count - 1) +
+						    (fault.kind > DIES ? BEFORE_PUBLISH : STATEMENTS));
 	fault.fate = deaths[world_random(world, 3)];
 	return fault;
 }

@@ -123,8 +123,10 @@ model_commit(struct model *model, const struct commit *commit, struct row_counts
 	for (int i = 0; commit->table == DIM_PART && i < PARTS; i++)
 		commit_part(model, i, &source->parts[i]);
 	for (int i = 0; commit->table == DIM_KIND && i < KINDS; i++)
-		if (source->labels[i] > 0)
+		if (source->labels[i] > 0 && source->labels[i] != model->labels[i]) {
 			model->labels[i] = source->labels[i];
+			model->numbers[i] = commit->number;
+		}
 	return NULL;
 }
 

@@ -289,7 +289,7 @@ property_run(struct world *world, uint64_t seed)
 	int64_t runs;
 
 	world_begin(world, seed);
-	runs = 3 + world_chance(world, 25);
+	runs = 2 + world_chance(world, 60);
 	for (int64_t i = 0; i < runs && world->wrong == NULL; i++)
 		play(world);
 	return world->wrong == NULL;
