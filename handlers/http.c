@@ -160,7 +160,10 @@ bool
 request_json(struct ctx *ctx, const struct request *request, json_t **body)
 {
 	const char *type = request_header(request, "Content-Type");
+	const char *coding = request_header(request, "Content-Encoding");
 
+	if (coding != NULL && strcasecmp(coding, "identity") != 0)
+		return fail(ctx, FAIL_UNSUPPORTED_MEDIA_TYPE, "send the body without a Content-Encoding");
 	if (type == NULL || !is_media_type(type, strlen(type), "application/json", false))
 		return fail(ctx, FAIL_UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json");
 	return json_parse(ctx, request->body, request->body_length, body);

@@ -25,6 +25,8 @@ pid_file=$LOADSTAR_HOME/service.pid
 out=$LOADSTAR_HOME/service.out
 log=$LOADSTAR_HOME/service.log
 : >"$out"
+touch "$log"
+chmod 600 "$out" "$log" # who asked for what, and from where
 [ -d "$LOADSTAR_HOME/postgres" ] && with= || with=', a PostgreSQL of its own and a sample source; the first time takes a while'
 say "starting the service$with"
 setsid "$binary" serve >"$out" 2>>"$log" </dev/null &

@@ -129,8 +129,9 @@ static bool
 init_cluster(struct ctx *ctx, const struct home *home, const char *folder)
 {
 	char *fresh = ctx_printf(ctx, "%s.new.%d", home->data, (int)getpid());
-	char *argv[] = {ctx_printf(ctx, "%s/initdb", folder), "--pgdata", fresh, "--username=" EMBEDDED_SUPERUSER,
-	    "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-instructions", NULL};
+	char *argv[] = {ctx_printf(ctx, "%s/initdb", folder), "--pgdata", fresh,
+	    ctx_printf(ctx, "--username=%s", EMBEDDED_SUPERUSER), "--auth-local=trust", "--auth-host=reject",
+	    "--encoding=UTF8", "--locale=C", "--no-instructions", NULL};
 	int status = 1;
 	pid_t child = -1;
 

@@ -1,6 +1,7 @@
 """Runs over HTTP: what is accepted, what is refused and how, idempotency, lists, and what each state allows."""
 
 import concurrent.futures
+import gzip
 import http.client
 import json
 import re
@@ -96,6 +97,14 @@ def test_other_media_types(served, kind):
 def test_media_type_with_parameters_is_json(served):
     body = json.dumps({"pipeline": "medrobotics", "type": "full", "dry_run": True})
     assert send(served, body, **{"Content-Type": "Application/JSON; charset=utf-8"}).status_code == 200
+
+
+def test_compressed_bodies_are_not_read(served):
+    body = json.dumps({"pipeline": "medrobotics", "type": "full", "dry_run": True})
+    for coding in ("gzip", "br", "gzip, identity"):
+        for sent in (body, gzip.compress(body.encode())):
+            problem(send(served, sent, **{"Content-Encoding": coding}), 415, "unsupported_media_type")
+    assert send(served, body, **{"Content-Encoding": "Identity"}).status_code == 200
 
 
 BIG = 64 * 1024 + 1
