@@ -55,6 +55,6 @@ audit_page(struct ctx *ctx, struct app *app, const struct request *request, stru
 	    !audit_list(ctx, db, &filter, items, &next))
 		return false;
 	json_put(page, "items", items);
-	json_put_string(ctx, page, "next_cursor", next != 0 ? cursor_make(ctx, &next, 1, NULL) : NULL);
+	json_put_string(ctx, page, "next_cursor", next != 0 ? cursor_make(ctx, request, &next, 1, NULL) : NULL);
 	return (!verify || add_chain(ctx, request, db, page)) && reply_json(ctx, reply, 200, page);
 }

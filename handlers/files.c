@@ -26,7 +26,8 @@ ask(struct ctx *ctx, const struct app *app, const struct spec *spec, struct pg_p
 }
 
 static bool
-reply_files(struct ctx *ctx, struct reply *reply, const struct pg_rows *rows, int64_t limit)
+reply_files(struct ctx *ctx, const struct request *request, struct reply *reply, const struct pg_rows *rows,
+    int64_t limit)
 {
 	json_t *items = json_new_array(ctx);
 	const char *next = NULL;
@@ -34,8 +35,8 @@ reply_files(struct ctx *ctx, struct reply *reply, const struct pg_rows *rows, in
 	for (int i = 0; i < rows->count && i < limit; i++)
 		json_add(items, json_trusted(ctx, pg_value(rows, i, 2)));
 	if (rows->count > limit)
-		next = cursor_make(ctx, (int64_t[]){pg_i64(rows, (int)limit - 1, 0), pg_i64(rows, (int)limit - 1, 1)},
-		    2, NULL);
+		next = cursor_make(ctx, request,
+		    (int64_t[]){pg_i64(rows, (int)limit - 1, 0), pg_i64(rows, (int)limit - 1, 1)}, 2, NULL);
 	return reply_page(ctx, reply, items, next);
 }
 
@@ -62,5 +63,5 @@ files_list_of_pipeline(struct ctx *ctx, struct app *app, const struct request *r
 		    text_from_i64(ctx, limit + 1)),
 		&rows))
 		return false;
-	return reply_files(ctx, reply, &rows, limit);
+	return reply_files(ctx, request, reply, &rows, limit);
 }

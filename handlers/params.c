@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "base/uuid.h"
 
+enum { CHECK_BYTES = 8 };
+
 /* PostgreSQL has no year 0. */
 static const int64_t YEAR_ONE_US = INT64_C(-62135596800) * 1000 * 1000;
 
@@ -133,28 +135,56 @@ param_body(struct ctx *ctx, const struct request *request, const char *known, js
 	return !ctx_failed(ctx);
 }
 
-char *
-cursor_make(struct ctx *ctx, const int64_t *numbers, size_t count, const char *id)
+/* The check is CHECK_BYTES hexadecimal digits before the content. */
+static const char *
+check_of(struct ctx *ctx, const struct request *request, const char *content)
 {
-	struct text plain;
+	const char *path = request->path != NULL ? request->path : "";
+	const char *hash = crypto_sha256_text(ctx, ctx_printf(ctx, "%s\n%s", path, content));
 
-	text_init(&plain, ctx);
-	for (size_t i = 0; i < count; i++)
-		text_addf(&plain, "%lld|", (long long)numbers[i]);
-	text_add(&plain, id != NULL ? id : "");
-	return crypto_base64url(ctx, plain.data, plain.length);
+	return hash + strlen(hash) - CHECK_BYTES;
 }
 
-static bool
-cursor_parse(struct ctx *ctx, const char *s, int64_t *numbers, size_t count, const char **id)
+char *
+cursor_seal(struct ctx *ctx, const struct request *request, const char *content)
+{
+	const char *plain = ctx_printf(ctx, "%s%s", check_of(ctx, request, content), content);
+
+	return crypto_base64url(ctx, plain, strlen(plain));
+}
+
+char *
+cursor_make(struct ctx *ctx, const struct request *request, const int64_t *numbers, size_t count, const char *id)
+{
+	struct text content;
+
+	text_init(&content, ctx);
+	for (size_t i = 0; i < count; i++)
+		text_addf(&content, "%lld|", (long long)numbers[i]);
+	text_add(&content, id != NULL ? id : "");
+	return cursor_seal(ctx, request, content.data);
+}
+
+/* What is sealed in it; NULL: it is not one of this list. */
+static char *
+cursor_open(struct ctx *ctx, const struct request *request, const char *s)
 {
 	unsigned char *bytes;
 	size_t length;
 	char *plain;
 
 	if (!crypto_base64url_decode(ctx, s, &bytes, &length))
-		return false;
+		return NULL;
 	plain = ctx_strndup(ctx, (const char *)bytes, length);
+	if (strlen(plain) != length || length < CHECK_BYTES ||
+	    strncmp(plain, check_of(ctx, request, plain + CHECK_BYTES), CHECK_BYTES) != 0)
+		return NULL;
+	return plain + CHECK_BYTES;
+}
+
+static bool
+cursor_parse(char *plain, int64_t *numbers, size_t count, const char **id)
+{
 	for (size_t i = 0; i < count; i++) {
 		char *end = strchr(plain, '|');
 
@@ -175,10 +205,12 @@ bool
 cursor_read(struct ctx *ctx, const struct request *request, int64_t *numbers, size_t count, const char **id)
 {
 	const char *s = request_query(request, "cursor");
+	char *plain;
 
 	if (s == NULL)
 		return false;
-	if (!cursor_parse(ctx, s, numbers, count, id)) {
+	plain = cursor_open(ctx, request, s);
+	if (plain == NULL || !cursor_parse(plain, numbers, count, id)) {
 		wrong(ctx, "cursor", "a next_cursor of this list");
 		return false;
 	}

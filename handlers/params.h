@@ -26,8 +26,11 @@ const char *param_one(struct ctx *ctx, const struct request *request, const char
 /* The body of a command: none (*body is NULL), or an object whose members are among the known ones, separated by spaces. */
 bool param_body(struct ctx *ctx, const struct request *request, const char *known, json_t **body) MUST_CHECK;
 
-/* Cursors: numbers and an id (NULL: none), opaque to clients. cursor_read is false when the request has none or a wrong one. */
-char *cursor_make(struct ctx *ctx, const int64_t *numbers, size_t count, const char *id);
+/* Cursors: numbers and an id (NULL: none), opaque to clients, with a check over them and the path of the list: that of another list, or
+ * one that was changed on its way, is a wrong field. No secret: who makes one by hand gets the page he asks for. cursor_read is false when
+ * the request has none or a wrong one. */
+char *cursor_make(struct ctx *ctx, const struct request *request, const int64_t *numbers, size_t count, const char *id);
+char *cursor_seal(struct ctx *ctx, const struct request *request, const char *content); /* cursor_make's second half */
 bool cursor_read(struct ctx *ctx, const struct request *request, int64_t *numbers, size_t count, const char **id);
 
 #endif

@@ -49,7 +49,7 @@ quality_of_run_list(struct ctx *ctx, struct app *app, const struct request *requ
 	    !pool_take(ctx, app->control, &db) || !quality_of_run(ctx, db, id, place[0], limit, items, &next))
 		return false;
 	hide_samples(ctx, request, items);
-	return reply_page(ctx, reply, items, next != 0 ? cursor_make(ctx, &next, 1, NULL) : NULL);
+	return reply_page(ctx, reply, items, next != 0 ? cursor_make(ctx, request, &next, 1, NULL) : NULL);
 }
 
 static bool
@@ -99,6 +99,6 @@ quality_results(struct ctx *ctx, struct app *app, const struct request *request,
 		return false;
 	hide_samples(ctx, request, items);
 	if (more)
-		cursor = cursor_make(ctx, (int64_t[]){next.before_us, next.before_id}, 2, NULL);
+		cursor = cursor_make(ctx, request, (int64_t[]){next.before_us, next.before_id}, 2, NULL);
 	return reply_page(ctx, reply, items, cursor);
 }

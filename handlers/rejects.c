@@ -28,7 +28,8 @@ read_cursor(struct ctx *ctx, const struct request *request)
 
 /* Rows of (id, document), one more than the page holds if there are more. */
 static bool
-reply_rejects(struct ctx *ctx, struct reply *reply, const struct pg_rows *rows, int64_t limit)
+reply_rejects(struct ctx *ctx, const struct request *request, struct reply *reply, const struct pg_rows *rows,
+    int64_t limit)
 {
 	json_t *items = json_new_array(ctx);
 	const char *next = NULL;
@@ -36,7 +37,7 @@ reply_rejects(struct ctx *ctx, struct reply *reply, const struct pg_rows *rows, 
 	for (int i = 0; i < rows->count && i < limit; i++)
 		json_add(items, json_trusted(ctx, pg_value(rows, i, 1)));
 	if (rows->count > limit)
-		next = cursor_make(ctx, (int64_t[]){pg_i64(rows, (int)limit - 1, 0)}, 1, NULL);
+		next = cursor_make(ctx, request, (int64_t[]){pg_i64(rows, (int)limit - 1, 0)}, 1, NULL);
 	return reply_page(ctx, reply, items, next);
 }
 
@@ -68,7 +69,7 @@ rejects_of_run(struct ctx *ctx, struct app *app, const struct request *request, 
 	    !ask(ctx, app, spec, "rejects_of_run",
 		PG_PARAMS(request->path_values[0], after != NULL ? after : "0", text_from_i64(ctx, limit + 1)), &rows))
 		return false;
-	return reply_rejects(ctx, reply, &rows, limit);
+	return reply_rejects(ctx, request, reply, &rows, limit);
 }
 
 /* GET /v1/quarantine: what a pipeline refused, newest first. */
@@ -90,5 +91,5 @@ rejects_of_pipeline(struct ctx *ctx, struct app *app, const struct request *requ
 	    !ask(ctx, app, spec, "rejects_of_pipeline",
 		PG_PARAMS(pipeline, table, state, before, text_from_i64(ctx, limit + 1)), &rows))
 		return false;
-	return reply_rejects(ctx, reply, &rows, limit);
+	return reply_rejects(ctx, request, reply, &rows, limit);
 }

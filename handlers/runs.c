@@ -145,7 +145,7 @@ runs_list(struct ctx *ctx, struct app *app, const struct request *request, struc
 	for (size_t i = 0; i < list.count; i++)
 		json_add(items, run_to_json(ctx, &list.items[i]));
 	if (list.more)
-		next = cursor_make(ctx, &list.next_us, 1, list.next_id);
+		next = cursor_make(ctx, request, &list.next_us, 1, list.next_id);
 	return reply_page(ctx, reply, items, next);
 }
 

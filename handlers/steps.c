@@ -46,6 +46,6 @@ steps_list(struct ctx *ctx, struct app *app, const struct request *request, stru
 	    !pool_take(ctx, app->control, &db) || !step_list(ctx, db, &filter, items, &more, &next))
 		return false;
 	if (more)
-		cursor = cursor_make(ctx, (int64_t[]){next.after_wave, next.after_ordinal}, 2, next.after_id);
+		cursor = cursor_make(ctx, request, (int64_t[]){next.after_wave, next.after_ordinal}, 2, next.after_id);
 	return reply_page(ctx, reply, items, cursor);
 }

@@ -198,6 +198,6 @@ versions_list(struct ctx *ctx, struct app *app, const struct request *request, s
 	for (size_t i = 0; i < count && (int64_t)i < limit; i++)
 		json_add(items, version_to_json(ctx, pipeline, &rows[i]));
 	if ((int64_t)count > limit)
-		next = cursor_make(ctx, (int64_t[]){rows[limit - 1].id}, 1, NULL);
+		next = cursor_make(ctx, request, (int64_t[]){rows[limit - 1].id}, 1, NULL);
 	return reply_page(ctx, reply, items, next);
 }

@@ -1,6 +1,6 @@
 /*
  * Any bytes as one value of a request, with what must hold of it. The first byte says which: C a cursor (the next one: of how many
- * numbers, with an id or not), P a path, D a text with escapes, A Accept, E If-None-Match, K Idempotency-Key, O Origin,
+ * numbers, with an id or not, as it came or sealed), P a path, D a text with escapes, A Accept, E If-None-Match, K Idempotency-Key, O Origin,
  * X X-Forwarded-For, F Forwarded.
  */
 #include <arpa/inet.h>
@@ -24,16 +24,19 @@ static void
 read_cursor(struct ctx *ctx, const char *text)
 {
 	size_t count = text[0] != '\0' ? (size_t)(unsigned char)text[0] % MOST_NUMBERS : 0;
-	struct http_pair pair = {"cursor", text[0] != '\0' ? text + 1 : ""};
-	struct request request = {.query = &pair, .query_count = 1};
+	struct http_pair pair = {"cursor", ""};
+	struct request request = {.path = "/v1/runs", .query = &pair, .query_count = 1};
 	int64_t numbers[MOST_NUMBERS], again[MOST_NUMBERS];
 	const char *id = NULL, *same = NULL, **want = text[0] & 0x10 ? &id : NULL;
 
+	/* As it came, or as the content of one: then its check is right. */
+	if (text[0] != '\0')
+		pair.value = text[0] & 0x20 ? cursor_seal(ctx, &request, text + 1) : text + 1;
 	if (!cursor_read(ctx, &request, numbers, count, want)) {
 		ASSERT(ctx_failure(ctx)->code == FAIL_INVALID_REQUEST);
 		return;
 	}
-	pair.value = cursor_make(ctx, numbers, count, id);
+	pair.value = cursor_make(ctx, &request, numbers, count, id);
 	ASSERT(cursor_read(ctx, &request, again, count, want != NULL ? &same : NULL) && !ctx_failed(ctx));
 	ASSERT(memcmp(numbers, again, count * sizeof(*numbers)) == 0 && text_equal(id, same));
 }

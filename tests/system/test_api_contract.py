@@ -96,6 +96,26 @@ def test_what_is_not_there_is_not_found(served, method, path, operation, given):
     problem(answer, 404, "not_found")
 
 
+SEALED = [one for one in operations() if any(p["name"] == "cursor" and "pattern" in p["schema"] for p in one.values[3])]
+
+
+@pytest.mark.parametrize("method,path,operation,given", SEALED)
+def test_cursors_of_others_are_refused(served, known, method, path, operation, given):
+    """That of another list, of the same list elsewhere, and one that was changed on its way."""
+    where = url(path, known)
+    lists = ["/v1/runs", f"/v1/runs/{known['id']}/steps", "/v1/audit", "/v1/quality"]
+    cursors = {one: served.get(one, params={"limit": 1}).json()["next_cursor"] for one in lists}
+    assert all(cursors.values()), cursors
+    wrong = [cursor for one, cursor in cursors.items() if one != where]
+    own = cursors.get(where)
+    if own:
+        assert served.get(where, params={"cursor": own}).status_code == 200
+        wrong += [own[:place] + ("B" if own[place] == "A" else "A") + own[place + 1:] for place in range(0, len(own) - 1, 3)]
+        wrong += [own[:-4], own + "AAAA"]
+    for cursor in wrong:
+        problem(served.get(where, params={**query(given), "cursor": cursor}), 422, "invalid_request", ["?cursor"])
+
+
 def test_links_lead_somewhere(served):
     """Every path in a links member of every reading answer."""
     seen = set()

@@ -1,13 +1,16 @@
 """Runs over HTTP: what is accepted, what is refused and how, idempotency, lists, and what each state allows."""
 
+import base64
 import concurrent.futures
 import gzip
+import hashlib
 import http.client
 import json
 import re
 import threading
 
 import pytest
+import requests
 
 import api
 from api import MONTH, UNKNOWN, problem
@@ -200,6 +203,36 @@ def test_a_hundred_at_once_make_one_run(served):
     served.wait(answers[0].json()["id"])
 
 
+def test_one_key_over_two_replicas_of_which_one_is_killed(served, make_replica):
+    """Whoever gets no answer asks the other: it is one run, and everybody is told of it."""
+    staying, dying = make_replica().start(), make_replica().start()
+    body = {"pipeline": "medrobotics", "type": "dimensions", "labels": {"crowd": "2"}}
+    barrier, answered = threading.Barrier(60), threading.Event()
+    for replica in (staying, dying):
+        replica.token()
+
+    def one(number):
+        barrier.wait()
+        for replica in ((dying, staying), (staying, staying))[number % 2]:
+            try:
+                answer = replica.post("/v1/runs", body, headers={"Idempotency-Key": "crowd-2"})
+            except requests.RequestException:
+                continue  # dead, or dead before it answered
+            answered.set()
+            return answer
+        raise AssertionError("nobody answered")
+
+    with concurrent.futures.ThreadPoolExecutor(61) as pool:
+        killed = pool.submit(lambda: answered.wait(30) and dying.kill9())
+        answers = list(pool.map(one, range(60)))
+        killed.result()
+    assert {a.status_code for a in answers} <= {200, 202}
+    assert len({a.json()["id"] for a in answers}) == 1
+    page = served.get("/v1/runs", params={"label": "crowd:2"}).json()
+    assert [run["id"] for run in page["items"]] == [answers[0].json()["id"]]
+    served.wait(answers[0].json()["id"])
+
+
 def test_keys_survive_a_restart(served, make_replica):
     replica = make_replica().start()
     body = {"pipeline": "medrobotics", "type": "dimensions"}
@@ -380,15 +413,16 @@ def test_wrong_parameters(served, path, pointer):
     problem(served.get(path.format(served.first_run["id"])), 422, "invalid_request", [pointer])
 
 
-def cursor(text):
-    import base64
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+def cursor(path, text):
+    """One that the service cannot tell from its own: it is a check, and no secret."""
+    sealed = hashlib.sha256(f"{path}\n{text}".encode()).hexdigest()[-8:] + text
+    return base64.urlsafe_b64encode(sealed.encode()).decode().rstrip("=")
 
 
 @pytest.mark.parametrize("number", [0, 1, 2**31, 2**53, 2**62, 2**63 - 1])
 def test_forged_cursors_are_no_failure_of_ours(served, number):
     for path, text in (("/v1/runs", f"{number}|{UNKNOWN}"), (f"/v1/runs/{served.first_run['id']}/steps", f"{number}|{number}|{UNKNOWN}")):
-        assert served.get(path, params={"cursor": cursor(text)}).status_code in (200, 422)
+        assert served.get(path, params={"cursor": cursor(path, text)}).status_code == 200
     assert served.get(f"/v1/runs/{served.first_run['id']}/logs", params={"after": number}).status_code == 200
 
 
