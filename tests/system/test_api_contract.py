@@ -99,13 +99,20 @@ def test_what_is_not_there_is_not_found(served, method, path, operation, given):
 SEALED = [one for one in operations() if any(p["name"] == "cursor" and "pattern" in p["schema"] for p in one.values[3])]
 
 
+@pytest.fixture(scope="module")
+def cursors(served, known):
+    """A cursor of each of some lists."""
+    served.load("dimensions")  # a second run
+    lists = ["/v1/runs", f"/v1/runs/{known['id']}/steps", "/v1/audit", "/v1/quality"]
+    found = {one: served.get(one, params={"limit": 1}).json()["next_cursor"] for one in lists}
+    assert all(found.values()), found
+    return found
+
+
 @pytest.mark.parametrize("method,path,operation,given", SEALED)
-def test_cursors_of_others_are_refused(served, known, method, path, operation, given):
+def test_cursors_of_others_are_refused(served, known, cursors, method, path, operation, given):
     """That of another list, of the same list elsewhere, and one that was changed on its way."""
     where = url(path, known)
-    lists = ["/v1/runs", f"/v1/runs/{known['id']}/steps", "/v1/audit", "/v1/quality"]
-    cursors = {one: served.get(one, params={"limit": 1}).json()["next_cursor"] for one in lists}
-    assert all(cursors.values()), cursors
     wrong = [cursor for one, cursor in cursors.items() if one != where]
     own = cursors.get(where)
     if own:
