@@ -172,7 +172,8 @@ decide(void *arg, PGconn *conn, const char *sql)
 	if (!fault->fired && fault->kind != NOTHING && fault->count >= fault->at &&
 	    (!interferes || PQtransactionStatus(conn) == PQTRANS_IDLE))
 		fate = fire(fault);
-	if (origin && (fate == WIRE_PASS || fate == WIRE_UNHEARD))
+	/* What the source answered before its session broke is read all the same. */
+	if (origin && fate != WIRE_LOST && fate != WIRE_REFUSED)
 		note_extraction(fault->world, conn, sql);
 	return fate;
 }
