@@ -47,12 +47,32 @@ apply_ddl(struct ctx *ctx, const struct step_work *work, struct step_done *done)
 	return slice_apply_ddl(ctx, &work->job, tables, count);
 }
 
+/* What was planned because it was not loaded may be so by now (docs/protocol.md, rule 13). */
+static bool
+is_loaded_meanwhile(struct ctx *ctx, const struct step_work *work, bool *loaded)
+{
+	const struct step_claim *claim = work->claim;
+	struct slice_interval interval = {.from_us = claim->from_us, .to_us = claim->to_us};
+	bool asked = text_equal(claim->scope, "time") &&
+		     (text_equal(claim->mode, "missing") || text_equal(claim->mode, "failed"));
+
+	*loaded = false;
+	if (asked && !slice_coverage(ctx, &work->job, &interval, 1, false))
+		return false;
+	*loaded = asked && interval.loaded;
+	return true;
+}
+
 /* One slice of one table, exactly once: OPEN, STAGE, PUBLISH. */
 static bool
 load_slice(struct ctx *ctx, const struct step_work *work, struct step_done *done)
 {
 	int64_t ended = 0;
 
+	if (!is_loaded_meanwhile(ctx, work, &done->skipped))
+		return false;
+	if (done->skipped) /* or an earlier attempt of this step did it, which the revocation finds out */
+		return revoke_slice(ctx, work, done);
 	if (work->claim->attempt > 1 && !slice_end_orphans(ctx, &work->job, &ended))
 		return false;
 	done->has_counts = true;

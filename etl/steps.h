@@ -22,6 +22,7 @@ struct step_done {
 	struct slice_outcome outcome;
 	bool has_counts;   /* of a slice; its checks count in any case */
 	bool revoked;      /* a revocation that found nothing committed: the step ends as claim->end_as */
+	bool skipped;      /* revoked, because somebody else loaded what was asked for as missing */
 	struct plan *plan; /* the plan step's result; NULL for others */
 };
 

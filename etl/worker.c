@@ -49,6 +49,8 @@ report_success(struct ctx *ctx, struct pg *db, struct engine *engine, const stru
 	const char *boot_id = engine->options.boot_id;
 	struct step_result result = {.rows = json_null(), .effects = json_null()};
 
+	if (done->revoked && done->skipped)
+		return step_skip(ctx, db, claim, boot_id, SKIP_ALREADY_LOADED, mine);
 	if (done->revoked)
 		return step_end(ctx, db, claim, boot_id, mine);
 	if (done->plan != NULL)

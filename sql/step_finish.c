@@ -128,7 +128,7 @@ write_evidence(struct change *change, const struct step_claim *claim, const json
 	return json_array_size(checks) == 0 || quality_write(change, claim, checks);
 }
 
-/* Ends the holder's step badly, as ending says. */
+/* Ends the holder's step other than by a load, as ending says. */
 static bool
 end_badly(struct change *change, const struct step_claim *claim, const char *boot_id, const struct ending *ending,
     bool *mine)
@@ -159,6 +159,20 @@ step_end(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const c
 	struct change change;
 
 	ending.attempt = text_equal(claim->end_as, "failed") ? "failed" : "superseded";
+	return change_begin(ctx, db, claim->run_id, &change) && end_badly(&change, claim, boot_id, &ending, mine);
+}
+
+bool
+step_skip(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id, enum step_skip why,
+    bool *mine)
+{
+	json_t *reason = json_new_object(ctx);
+	struct ending ending = {.status = "skipped", .attempt = "succeeded"};
+	struct change change;
+
+	json_put_string(ctx, reason, "code", step_skip_reasons[why]);
+	json_put(reason, "detail", json_null());
+	ending.reason = json_text(ctx, reason);
 	return change_begin(ctx, db, claim->run_id, &change) && end_badly(&change, claim, boot_id, &ending, mine);
 }
 

@@ -18,7 +18,7 @@
 #include "sql/pg.h"
 #include "sql/state.h"
 
-/* Why a plan skips a step: skip_reasons.def. */
+/* Why a step is skipped: skip_reasons.def. */
 enum step_skip {
 #define SKIP(id, name, why) SKIP_##id,
 #include "sql/skip_reasons.def"
@@ -110,6 +110,10 @@ bool step_give_up(struct ctx *ctx, struct pg *db, const struct step_claim *claim
 
 /* A revocation is done and nothing was committed: the step ends as claim->end_as. (Something was: step_succeed.) */
 bool step_end(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id,
+    bool *mine) MUST_CHECK;
+
+/* Somebody else loaded what was asked for as missing, and this step is revoked: it ends as skipped. */
+bool step_skip(struct ctx *ctx, struct pg *db, const struct step_claim *claim, const char *boot_id, enum step_skip why,
     bool *mine) MUST_CHECK;
 
 /* SIGTERM: queued again at once, attempt handed_back, no try used. */

@@ -211,6 +211,25 @@ def test_mode_failed_runs_only_what_failed(make_service):
     assert not service.steps(third["id"], table="fact_procedures")
 
 
+def test_missing_looks_again_before_it_loads(make_service):
+    """Two ask for what is missing; what the first has loaded meanwhile, the second leaves alone, and says so."""
+    service = make_service(env={"LOADSTAR_WORKERS": "4"}).start()
+    service.load("dimensions")
+    service.load("range", **{"from": "2020-01-01", "to": "2020-01-02"})
+    asked = {"from": "2020-01-01", "to": "2020-01-04", "slice": "P1D", "mode": "missing"}
+    with service.connect("warehouse") as db:
+        db.execute("SELECT pg_advisory_lock(hashtextextended('loadstar:public.fact_procedures', 0))")
+        first, second = service.submit("range", **asked), service.submit("range", **asked)
+        wait_until("both are planned", 20, lambda: [len(service.steps(run, table="fact_procedures")) for run in (first, second)] == [2, 2])
+    assert service.wait(first)["status"] == service.wait(second)["status"] == "succeeded"
+    both = [step for run in (first, second) for step in service.steps(run, table="fact_procedures")]
+    assert sorted(step["status"] for step in both) == ["skipped", "skipped", "succeeded", "succeeded"]
+    for step in both:
+        assert (step["reason"] or {}).get("code") == ("already_loaded" if step["status"] == "skipped" else None)
+        assert step["attempts"][-1]["status"] == "succeeded" and step["error"] is None
+    assert service.sql("warehouse", "SELECT count(*) FROM loadstar.slice_ledger WHERE scope = 'time'") == [(3,)]
+
+
 def test_a_claim_that_was_not_answered_is_given_back(make_service):
     """The claim's COMMIT took effect and its answer was lost: the step is the replica's, which does not know of it and lives on."""
     service = make_service(env=FAST_LEASE).start()
