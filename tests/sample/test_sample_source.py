@@ -33,7 +33,9 @@ def bin_dir():
     found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
     if found:
         return found[-1].parent
-    return pathlib.Path(shutil.which("initdb") or pytest.skip("no PostgreSQL server here")).parent
+    found = shutil.which("initdb")
+    assert found, "the packages that scripts/deps.sh installs bring a PostgreSQL server"
+    return pathlib.Path(found).parent
 
 
 @pytest.fixture(scope="session")
