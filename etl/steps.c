@@ -47,7 +47,7 @@ apply_ddl(struct ctx *ctx, const struct step_work *work, struct step_done *done)
 	return slice_apply_ddl(ctx, &work->job, tables, count);
 }
 
-/* What was planned because it was not loaded may be so by now (docs/protocol.md, rule 13). */
+/* What was planned because it was not loaded may be so by now (docs/protocol.md). */
 static bool
 is_loaded_meanwhile(struct ctx *ctx, const struct step_work *work, bool *loaded)
 {
